@@ -1,0 +1,118 @@
+/**
+ * The one table of errors that a client can see: a name for the code, the gRPC status and the text for the wire.
+ * The texts are etcd's to the letter (api/v3rpc/rpctypes): clients compare them.
+ *
+ * `definite` says what the caller may conclude. A definite error: the request had no effect and never will.
+ * An indefinite one: it may have taken effect, or still may.
+ */
+
+/** gRPC status codes, https://grpc.io/docs/guides/status-codes/. */
+export const Status = {
+  ok: 0,
+  canceled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  aborted: 10,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
+} as const;
+export type Status = (typeof Status)[keyof typeof Status];
+
+interface ErrorRow {
+  readonly status: Status;
+  readonly text: string;
+  readonly definite: boolean;
+}
+
+const definite = (status: Status, text: string): ErrorRow => ({ status, text: `etcdserver: ${text}`, definite: true });
+const indefinite = (status: Status, text: string): ErrorRow => ({
+  status,
+  text: `etcdserver: ${text}`,
+  definite: false,
+});
+
+/** Names for the errors, ours. */
+export type ErrorCode =
+  | 'emptyKey'
+  | 'keyNotFound'
+  | 'valueProvided'
+  | 'leaseProvided'
+  | 'tooManyOps'
+  | 'duplicateKey'
+  | 'invalidClientApiVersion'
+  | 'invalidSortOption'
+  | 'badMemberUrls'
+  | 'requestTooLarge'
+  | 'compacted'
+  | 'futureRevision'
+  | 'noSpace'
+  | 'tooManyRequests'
+  | 'leaseNotFound'
+  | 'memberNotFound'
+  | 'notLeader'
+  | 'notCapable'
+  | 'noLeader'
+  | 'leaderChanged'
+  | 'stopped'
+  | 'timeout'
+  | 'corrupt'
+  | 'watchCanceled'
+  | 'logFailed';
+
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
+  emptyKey: definite(Status.invalidArgument, 'key is not provided'),
+  keyNotFound: definite(Status.invalidArgument, 'key not found'),
+  valueProvided: definite(Status.invalidArgument, 'value is provided'),
+  leaseProvided: definite(Status.invalidArgument, 'lease is provided'),
+  tooManyOps: definite(Status.invalidArgument, 'too many operations in txn request'),
+  duplicateKey: definite(Status.invalidArgument, 'duplicate key given in txn request'),
+  invalidClientApiVersion: definite(Status.invalidArgument, 'invalid client api version'),
+  invalidSortOption: definite(Status.invalidArgument, 'invalid sort option'),
+  badMemberUrls: definite(Status.invalidArgument, 'given member URLs are invalid'),
+  requestTooLarge: definite(Status.invalidArgument, 'request is too large'),
+  compacted: definite(Status.outOfRange, 'mvcc: required revision has been compacted'),
+  futureRevision: definite(Status.outOfRange, 'mvcc: required revision is a future revision'),
+  noSpace: definite(Status.resourceExhausted, 'mvcc: database space exceeded'),
+  tooManyRequests: definite(Status.resourceExhausted, 'too many requests'),
+  leaseNotFound: definite(Status.notFound, 'requested lease not found'),
+  memberNotFound: definite(Status.notFound, 'member not found'),
+  notLeader: definite(Status.failedPrecondition, 'not leader'),
+  notCapable: definite(Status.failedPrecondition, 'not capable'),
+  noLeader: definite(Status.unavailable, 'no leader'),
+  leaderChanged: indefinite(Status.unavailable, 'leader changed'),
+  stopped: indefinite(Status.unavailable, 'server stopped'),
+  timeout: indefinite(Status.unavailable, 'request timed out'),
+  corrupt: definite(Status.dataLoss, 'corrupt cluster'),
+  watchCanceled: definite(Status.canceled, 'watch canceled'),
+  /** Ours: the log could not be written (disk full). etcd would panic here. */
+  logFailed: definite(Status.unavailable, 'the log cannot be written'),
+};
+
+/** A request that was refused or failed, by its code in the table. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, options?: { cause?: unknown }) {
+    super(ERRORS[code].text, options);
+    this.code = code;
+  }
+
+  get status(): Status {
+    return ERRORS[this.code].status;
+  }
+
+  get definite(): boolean {
+    return ERRORS[this.code].definite;
+  }
+}

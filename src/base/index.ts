@@ -1,0 +1,5 @@
+export * from './assert.ts';
+export * from './clock.ts';
+export * from './error.ts';
+export * from './key.ts';
+export * from './prng.ts';

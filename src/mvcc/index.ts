@@ -1,0 +1,4 @@
+export * from './backend.ts';
+export * from './event.ts';
+export * from './key-value.ts';
+export * from './operation.ts';

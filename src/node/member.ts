@@ -1,0 +1,79 @@
+/** What the services see of this member. */
+
+import type { Bytes, ErrorCode } from '../base/index.ts';
+import type { OperationResult, RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
+
+/** A request for the log: the encoded request message, as it came or as it was rebuilt. */
+export interface Proposal {
+  readonly kind: 'put' | 'deleteRange' | 'txn' | 'compaction' | 'alarm';
+  readonly request: Bytes;
+}
+
+/** What applying an entry came to. */
+export type Outcome =
+  | { readonly ok: true; readonly result: OperationResult | CompactionResult | AlarmResult }
+  | { readonly ok: false; readonly error: ErrorCode };
+
+export interface CompactionResult {
+  readonly kind: 'compaction';
+  readonly revision: number;
+  /** Resolves when the old revisions are gone from the disk. */
+  readonly removed: Promise<void>;
+}
+
+export interface Alarm {
+  readonly memberId: bigint;
+  readonly type: 'nospace' | 'corrupt';
+}
+
+export interface AlarmResult {
+  readonly kind: 'alarm';
+  readonly alarms: readonly Alarm[];
+  readonly revision: number;
+}
+
+export interface ClusterMember {
+  readonly id: bigint;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+export interface MemberStatus {
+  readonly leader: bigint;
+  readonly term: number;
+  readonly committedIndex: number;
+  readonly appliedIndex: number;
+  readonly sizeBytes: number;
+  readonly sizeInUseBytes: number;
+  readonly quotaBytes: number;
+  readonly isLearner: boolean;
+  readonly alarms: readonly Alarm[];
+}
+
+export interface HashAt {
+  readonly hash: number;
+  readonly compactRevision: number;
+  readonly hashRevision: number;
+}
+
+/** Each method that fails rejects with a RequestError. */
+export interface Member {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  /** The store's revision and the term, for headers. */
+  readonly revision: number;
+  readonly term: number;
+  /** Logs the request, applies it and says what came of it. Rejects definitely where the request was never logged. */
+  propose(proposal: Proposal): Promise<Outcome>;
+  /** Resolves when this member's store holds everything that had been acknowledged before the call. */
+  readIndex(): Promise<void>;
+  /** Reads the store as it is, in slices. Read linearizably by calling readIndex first. */
+  range(operation: RangeOperation): Promise<RangeResult>;
+  /** A transaction that only reads. */
+  readTxn(operation: TxnOperation): Promise<TxnResult>;
+  hashKv(revision: number): Promise<HashAt>;
+  status(): MemberStatus;
+  members(): readonly ClusterMember[];
+}
