@@ -1,0 +1,4 @@
+export * from './alarm.ts';
+export * from './machine.ts';
+export * from './quota.ts';
+export * from './request.ts';
