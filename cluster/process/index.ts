@@ -1,0 +1,3 @@
+/** Real processes, from outside. */
+
+export { type Exit, type ServerOptions, ServerProcess } from './server-process.ts';

@@ -1,0 +1,164 @@
+/**
+ * The TypeScript SDK.
+ *
+ *     await using client = connect({ endpoints: ['127.0.0.1:2379'] });
+ *     await client.put('greeting', 'hello');
+ *     for await (const event of client.watch('greeting', { startRevision: 1 })) console.log(event.kv.modRevision);
+ *
+ * Reads are tried again on the next endpoint when a server is not there; writes only when they certainly never left this
+ * process, so a write that fails otherwise may or may not have happened (ClientError.definite says which).
+ */
+
+import type { Bytes } from '../base/index.ts';
+import { etcdserverpb } from '../gen/etcd.js';
+import type { BytesInput } from './key-input.ts';
+import { bytesOfInput } from './key-input.ts';
+import {
+  type DelOptions,
+  type DelResult,
+  deleteRequest,
+  delResult,
+  type GetOptions,
+  type GetResult,
+  getResult,
+  type PutOptions,
+  type PutResult,
+  putRequest,
+  putResult,
+  rangeRequest,
+  type Txn,
+  type TxnResult,
+  txnRequest,
+  txnResult,
+} from './kv.ts';
+import { type HashKvResult, hashKvResult, type MemberStatus, statusResult } from './maintenance.ts';
+import type { KeyValue } from './message.ts';
+import {
+  type CallOptions,
+  type RawStream,
+  type StreamListeners,
+  Transport,
+  type TransportOptions,
+} from './transport.ts';
+import type { Watch } from './watch.ts';
+import { type WatchOptions, WatchStream } from './watch-stream.ts';
+
+const KV = '/etcdserverpb.KV';
+const MAINTENANCE = '/etcdserverpb.Maintenance';
+
+const SCAN_PAGE_KEYS_DEFAULT = 1000;
+
+/** A client of the cluster at these endpoints. Connects when first needed. */
+export function connect(options: TransportOptions): Client {
+  return new Client(new Transport(options));
+}
+
+export class Client {
+  readonly #transport: Transport;
+  readonly #streams = new Set<WatchStream>();
+  #sharedStream: WatchStream | undefined;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async get(key: BytesInput, options: GetOptions & CallOptions = {}): Promise<GetResult> {
+    const request = etcdserverpb.RangeRequest.encode(rangeRequest(key, options)).finish();
+    const response = await this.#transport.unary(`${KV}/Range`, request, 'safe', options);
+    return getResult(etcdserverpb.RangeResponse.decode(response));
+  }
+
+  /**
+   * The keys of a range in order, read a page at a time and all at one revision: that of `options.revision`, or of the
+   * first page.
+   */
+  async *scan(
+    key: BytesInput,
+    options: GetOptions & CallOptions & { readonly pageKeys?: number } = {},
+  ): AsyncGenerator<KeyValue, void, undefined> {
+    const pageKeys = options.pageKeys ?? SCAN_PAGE_KEYS_DEFAULT;
+    let page = await this.get(key, { ...options, limit: pageKeys });
+    const revision = options.revision ?? page.revision;
+    const { range_end: end } = rangeRequest(key, options);
+    for (;;) {
+      yield* page.kvs;
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) return;
+      const next = Buffer.concat([last.key, Uint8Array.of(0)]);
+      const rest = { ...options, prefix: false, fromKey: false, end: end ?? '', revision, limit: pageKeys };
+      page = await this.get(next, rest);
+    }
+  }
+
+  async put(key: BytesInput, value: BytesInput, options: PutOptions & CallOptions = {}): Promise<PutResult> {
+    const request = etcdserverpb.PutRequest.encode(putRequest(key, value, options)).finish();
+    const response = await this.#transport.unary(`${KV}/Put`, request, 'unsent', options);
+    return putResult(etcdserverpb.PutResponse.decode(response));
+  }
+
+  async del(key: BytesInput, options: DelOptions & CallOptions = {}): Promise<DelResult> {
+    const request = etcdserverpb.DeleteRangeRequest.encode(deleteRequest(key, options)).finish();
+    const response = await this.#transport.unary(`${KV}/DeleteRange`, request, 'unsent', options);
+    return delResult(etcdserverpb.DeleteRangeResponse.decode(response));
+  }
+
+  async txn(txn: Txn, options: CallOptions = {}): Promise<TxnResult> {
+    const request = etcdserverpb.TxnRequest.encode(txnRequest(txn)).finish();
+    const response = await this.#transport.unary(`${KV}/Txn`, request, 'unsent', options);
+    return txnResult(etcdserverpb.TxnResponse.decode(response));
+  }
+
+  /** Forgets what was overwritten or deleted before `revision`. With `physical`, answers when it is gone from the disk. */
+  async compact(revision: number, options: { readonly physical?: boolean } & CallOptions = {}): Promise<void> {
+    const request = etcdserverpb.CompactionRequest.encode({ revision, physical: options.physical ?? false }).finish();
+    await this.#transport.unary(`${KV}/Compact`, request, 'unsent', options);
+  }
+
+  /** Watches on the stream that the client's watches share. */
+  watch(key: BytesInput, options: WatchOptions = {}): Watch {
+    this.#sharedStream ??= this.watchStream();
+    return this.#sharedStream.watch(key, options);
+  }
+
+  /** A stream of its own for some watches: those that are read slowly hold back only the watches of their stream. */
+  watchStream(): WatchStream {
+    const stream = new WatchStream(this.#transport);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  async status(options: CallOptions = {}): Promise<MemberStatus> {
+    const request = etcdserverpb.StatusRequest.encode({}).finish();
+    const response = await this.#transport.unary(`${MAINTENANCE}/Status`, request, 'safe', options);
+    return statusResult(etcdserverpb.StatusResponse.decode(response));
+  }
+
+  /** The hash of all that the store holds up to `revision` (0: the newest). Equal on members that hold the same. */
+  async hashKv(revision = 0, options: CallOptions = {}): Promise<HashKvResult> {
+    const request = etcdserverpb.HashKVRequest.encode({ revision }).finish();
+    const response = await this.#transport.unary(`${MAINTENANCE}/HashKV`, request, 'safe', options);
+    return hashKvResult(etcdserverpb.HashKVResponse.decode(response));
+  }
+
+  /** Any call of one request and one answer, by its full name, in bytes. Tried once. */
+  raw(method: string, request: BytesInput, options: CallOptions = {}): Promise<Bytes> {
+    return this.#transport.unary(method, bytesOfInput(request), 'never', options);
+  }
+
+  /** Any conversation, by its full name, in bytes. Not opened again when it is lost. */
+  rawStream(method: string, listeners: StreamListeners): RawStream {
+    return this.#transport.duplex(method, listeners);
+  }
+
+  /** Ends all watches and connections. Idempotent. */
+  close(): void {
+    for (const stream of this.#streams) stream.close();
+    this.#streams.clear();
+    this.#transport.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+}

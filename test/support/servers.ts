@@ -1,0 +1,97 @@
+/**
+ * Servers for tests, each a real process with an empty data directory: Debian's etcd (package etcd-server) as the reference
+ * and this project's node.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ServerProcess } from '../../cluster/process/index.ts';
+
+/** Something that can be started and then speaks etcd's API. */
+export interface Target {
+  readonly name: string;
+  start(clientPort: number, dataDir: string): Promise<ServerProcess>;
+}
+
+const NODE_ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
+
+/** Debian's etcd 3.4. Its peer port is the one after the client port. */
+export const etcd: Target = {
+  name: 'etcd',
+  start(clientPort, dataDir) {
+    const peer = `http://127.0.0.1:${clientPort + 1}`;
+    return ServerProcess.start({
+      command: [
+        'etcd',
+        `--listen-peer-urls=${peer}`,
+        `--initial-advertise-peer-urls=${peer}`,
+        `--initial-cluster=default=${peer}`,
+        '--max-txn-ops=128',
+        '--logger=zap',
+        // Alone in its cluster it need not wait long for a leader.
+        '--heartbeat-interval=10',
+        '--election-timeout=100',
+      ],
+      dataDir,
+      clientPort,
+    });
+  },
+};
+
+/** This project's node, as it is built. */
+export const watchraft: Target = {
+  name: 'watchraft',
+  start(clientPort, dataDir) {
+    if (!existsSync(NODE_ENTRY)) throw new Error(`${NODE_ENTRY} is missing: run npm run build first`);
+    return ServerProcess.start({
+      command: [process.execPath, NODE_ENTRY, '--max-txn-ops=128'],
+      dataDir,
+      clientPort,
+    });
+  },
+};
+
+/** Whether Debian's etcd-server and etcd-client are there. Where they must be (CI is set), missing ones are an error. */
+export function hasEtcd(): boolean {
+  try {
+    execFileSync('etcd', ['--version'], { stdio: 'ignore' });
+    execFileSync('etcdctl', ['version'], { stdio: 'ignore' });
+    return true;
+  } catch (error) {
+    if (process.env['CI'] === undefined) return false;
+    throw new Error('etcd and etcdctl are needed: apt-get install etcd-server etcd-client', { cause: error });
+  }
+}
+
+/** The targets that can be run on this machine. */
+export function installed(): readonly Target[] {
+  return hasEtcd() ? [etcd, watchraft] : [watchraft];
+}
+
+export interface Running extends AsyncDisposable {
+  readonly server: ServerProcess;
+  readonly dataDir: string;
+}
+
+/** Starts the target on an empty data directory, which goes when the server does. */
+export async function running(target: Target, clientPort: number): Promise<Running> {
+  const dataDir = await mkdtemp(join(tmpdir(), `watchraft-test-${target.name}-`));
+  const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
+  try {
+    const server = await target.start(clientPort, dataDir);
+    return {
+      server,
+      dataDir,
+      async [Symbol.asyncDispose]() {
+        await server.kill('SIGKILL');
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
