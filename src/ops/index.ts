@@ -1,0 +1,3 @@
+export type { Logger } from '../base/index.ts';
+export * from './logger.ts';
+export * from './memory-logger.ts';
