@@ -1,0 +1,165 @@
+/**
+ * Applies what the log has committed: in order, each entry once, synchronously, in slices.
+ *
+ *     committed entries -> [ machine.apply -> watchable.notify ] for a slice of them
+ *                       -> backend.commit: their writes and the applied index, in one batch
+ *                       -> the proposals that waited for them, the reads that waited for the index
+ *
+ * An outcome is told only after the slice's batch has been closed, so whoever hears of a write finds it.
+ */
+
+import { assert, type Clock } from '../base/index.ts';
+import { decodeInternalRequest, type Entry } from '../codec/index.ts';
+import type { CompactionJob, Event } from '../mvcc/index.ts';
+import { type Applied, type Machine, type MachineRequest } from '../machine/index.ts';
+import { machineRequest } from './machine-request.ts';
+import type { CompactionResult, Outcome } from './member.ts';
+import { nextTurn, SLICE_MS } from './turn.ts';
+
+/** Bounds a slice where the clock is too coarse to. */
+const SLICE_ENTRIES_MAX = 1024;
+
+/** What the applier needs of the backend. */
+export interface AppliedBackend {
+  commit(applied: { index: number; term: number }): void;
+  pressure(): Promise<void> | undefined;
+}
+
+export interface ApplierOptions {
+  readonly clock: Clock;
+  readonly machine: Machine;
+  readonly backend: AppliedBackend;
+  readonly applied: { readonly index: number; readonly term: number };
+  /** Tells the watchers. */
+  readonly notify: (revision: number, events: readonly Event[]) => void;
+  readonly settle: (id: number, outcome: Outcome) => void;
+  /** Starts the removal that a compaction asks for; resolves when it is done. */
+  readonly compact: (job: CompactionJob) => Promise<void>;
+  /** One entry was applied. */
+  readonly observe: (request: MachineRequest, seconds: number, ok: boolean) => void;
+  /** A broken invariant: the member must stop. */
+  readonly failed: (error: Error) => void;
+}
+
+interface IndexWaiter {
+  readonly index: number;
+  readonly resolve: () => void;
+}
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  #index: number;
+  #term: number;
+  /** Committed and not yet applied. Bounded by the proposals that may be under way (proposer.ts). */
+  #queue: Entry[] = [];
+  #running = false;
+  #failed = false;
+  /** Ascending by index: a later read never waits for an earlier index. */
+  #waiters: IndexWaiter[] = [];
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#index = options.applied.index;
+    this.#term = options.applied.term;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Takes the next entries of the log. */
+  committed(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#queue.push(entry);
+    if (!this.#running) void this.#run();
+  }
+
+  /** Resolves once everything up to `index` is applied. */
+  reached(index: number): Promise<void> {
+    if (index <= this.#index) return Promise.resolve();
+    return new Promise((resolve) => {
+      const last = this.#waiters.at(-1);
+      assert(last === undefined || last.index <= index, `a read of ${index} after one of ${last?.index ?? 0}`);
+      this.#waiters.push({ index, resolve });
+    });
+  }
+
+  /** Closes the batch of writes made outside an entry (a slice of a compaction) at the present applied index. */
+  commit(): void {
+    this.#options.backend.commit({ index: this.#index, term: this.#term });
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      while (this.#queue.length > 0 && !this.#failed) {
+        this.#applySlice();
+        const pressure = this.#options.backend.pressure();
+        if (pressure !== undefined) await pressure;
+        else if (this.#queue.length > 0) await nextTurn();
+      }
+    } catch (error) {
+      this.#failed = true;
+      this.#options.failed(error as Error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #applySlice(): void {
+    const { clock, settle } = this.#options;
+    const until = clock.now() + SLICE_MS;
+    const outcomes: { id: number; outcome: Outcome }[] = [];
+    let count = 0;
+    for (const entry of this.#queue) {
+      if (count > 0 && (count === SLICE_ENTRIES_MAX || clock.now() >= until)) break;
+      count++;
+      const told = this.#applyEntry(entry);
+      if (told !== undefined) outcomes.push(told);
+    }
+    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
+    this.commit();
+    for (const { id, outcome } of outcomes) settle(id, outcome);
+    this.#wake();
+  }
+
+  #applyEntry(entry: Entry): { id: number; outcome: Outcome } | undefined {
+    assert(entry.index === this.#index + 1, `entry ${entry.index} cannot follow applied index ${this.#index}`);
+    this.#index = entry.index;
+    this.#term = entry.term;
+    if (entry.data.length === 0) return undefined;
+    const { id, kind, request } = decodeInternalRequest(entry.data);
+    const started = this.#options.clock.now();
+    const asked = machineRequest(kind, request);
+    const applied = this.#options.machine.apply(asked);
+    if (applied.ok && applied.events.length > 0) {
+      this.#options.notify(this.#options.machine.store.currentRevision, applied.events);
+    }
+    this.#options.observe(asked, (this.#options.clock.now() - started) / 1000, applied.ok);
+    return { id, outcome: this.#outcome(applied) };
+  }
+
+  #outcome(applied: Applied): Outcome {
+    if (!applied.ok) return applied;
+    const { result } = applied;
+    if (result.kind === 'nothing') return { ok: true, result: { kind: 'nothing' } };
+    if (result.kind !== 'compaction') return { ok: true, result };
+    const removed = this.#options.compact(result.job);
+    const compaction: CompactionResult = { kind: 'compaction', revision: result.revision, removed };
+    return { ok: true, result: compaction };
+  }
+
+  #wake(): void {
+    let count = 0;
+    for (const waiter of this.#waiters) {
+      if (waiter.index > this.#index) break;
+      waiter.resolve();
+      count++;
+    }
+    if (count > 0) this.#waiters = this.#waiters.slice(count);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Removes what a compaction has left behind, in small batches with pauses between them, so that nobody notices.
+ * Jobs run one after the other, in order of their revisions. One that a crash interrupts is taken up again at the next start.
+ */
+
+import type { Clock } from '../base/index.ts';
+import type { CompactionJob } from '../mvcc/index.ts';
+
+export interface CompactorOptions {
+  readonly clock: Clock;
+  /** Keys looked at in a batch (--compaction-batch-limit). */
+  readonly batchKeysMax: number;
+  /** Pause between batches (--compaction-sleep-interval). */
+  readonly pauseMs: number;
+  /** Closes the backend's batch after each slice. */
+  readonly commit: () => void;
+  readonly finished: (revision: number, milliseconds: number) => void;
+  /** Removal broke: the member must stop. */
+  readonly failed: (error: Error) => void;
+}
+
+export class Compactor {
+  readonly #options: CompactorOptions;
+  /** The end of the last job asked for: the next one waits for it. */
+  #last: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: CompactorOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the job is done; never, once stopped: the next start goes on with it. */
+  run(job: CompactionJob): Promise<void> {
+    const done = this.#last.then(() => this.#work(job));
+    this.#last = done;
+    return done;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #work(job: CompactionJob): Promise<void> {
+    const { clock, batchKeysMax, pauseMs, commit, finished, failed } = this.#options;
+    const started = clock.now();
+    try {
+      for (let done = false; !done; ) {
+        if (this.#stopped) return await new Promise<void>(() => undefined);
+        done = job.step(batchKeysMax);
+        commit();
+        if (!done) await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
+      }
+      finished(job.revision, clock.now() - started);
+    } catch (error) {
+      this.stop();
+      failed(error as Error);
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/** From the request in an entry to what it asks of the machine. */
+
+import { assert, type Bytes, unreachable } from '../base/index.ts';
+import {
+  decodeAlarm,
+  decodeCompaction,
+  decodeDeleteRange,
+  decodePut,
+  decodeTxn,
+  type InternalRequestKind,
+} from '../codec/index.ts';
+import type { MachineRequest } from '../machine/index.ts';
+
+/**
+ * The bytes were decoded once before they were let into the log, so failing here is a broken invariant; so is a kind that this
+ * version does not know: to pass over an entry that others apply would make this member differ from them.
+ */
+export function machineRequest(kind: InternalRequestKind | 'unknown', request: Bytes): MachineRequest {
+  assert(kind !== 'unknown', 'an entry of a kind that this version does not know: it was written by a newer version');
+  switch (kind) {
+    case 'put':
+      return decodePut(request);
+    case 'deleteRange':
+      return decodeDeleteRange(request);
+    case 'txn':
+      return decodeTxn(request);
+    case 'compaction':
+      return decodeCompaction(request);
+    case 'alarm':
+      return decodeAlarm(request);
+    default:
+      return unreachable(kind);
+  }
+}

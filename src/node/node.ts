@@ -1,0 +1,332 @@
+/**
+ * One member: the cores (store, machine, watchable store) and what drives them (log, applier, reader, compactor, checkpointer).
+ *
+ *     propose -> Proposer -> ReplicatedLog -> Applier -> Machine -> Store -> WatchableStore
+ *     range   -> Reader ---> ReplicatedLog (how far?) -> Applier (that far?) -> Store
+ *
+ * It is a Member to the services above. boot.ts opens one.
+ */
+
+import { type Clock, RequestError } from '../base/index.ts';
+import { encodeAlarm } from '../codec/index.ts';
+import type { Entry } from '../codec/index.ts';
+import { costBytes, type Machine, type MachineRequest } from '../machine/index.ts';
+import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
+import type { Logger } from '../ops/index.ts';
+import type { DurableBackend } from '../storage/index.ts';
+import type { WatchableStore } from '../watch/index.ts';
+import { Applier } from './applier.ts';
+import { AutoCompaction, type AutoCompactionMode } from './auto-compaction.ts';
+import { Checkpointer } from './checkpointer.ts';
+import { Compactor } from './compactor.ts';
+import type { LogOwner, ReplicatedLog } from './log.ts';
+import { machineRequest } from './machine-request.ts';
+import type { ClusterMember, HashAt, Member, MemberStatus, Outcome, Proposal } from './member.ts';
+import { Proposer } from './proposer.ts';
+import { Reader } from './reader.ts';
+import { nextTurn, SLICE_MS } from './turn.ts';
+
+/** What a member is told of itself. */
+export interface NodeIdentity {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+}
+
+export interface NodeSettings {
+  /** 0 for none. */
+  readonly quotaBytes: number;
+  readonly proposalTimeoutMs: number;
+  readonly checkpointEntries: number;
+  readonly compactionBatchKeysMax: number;
+  readonly compactionPauseMs: number;
+  readonly applyWarningMs: number;
+  readonly autoCompaction: AutoCompactionMode | undefined;
+}
+
+/** What the node tells of its work as it goes. */
+export interface NodeObserver {
+  applied(request: MachineRequest, seconds: number, ok: boolean): void;
+  slowApply(): void;
+  compacted(revision: number, milliseconds: number): void;
+}
+
+export interface NodeParts {
+  readonly identity: NodeIdentity;
+  readonly settings: NodeSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: NodeObserver;
+  readonly backend: DurableBackend;
+  readonly machine: Machine;
+  readonly watchable: WatchableStore;
+  readonly applied: { readonly index: number; readonly term: number };
+  readonly firstProposalId: number;
+  /** The member cannot go on: whoever runs the process ends it. */
+  readonly fatal: (error: Error) => void;
+}
+
+/** Rows hashed between looks at the clock. */
+const HASH_STEP_ROWS = 256;
+
+/** Alarms are few; this one is asked for once until it is seen. */
+const NOSPACE_ALARM = 'nospace';
+
+export class Node implements Member, LogOwner {
+  readonly #parts: NodeParts;
+  readonly #proposer: Proposer;
+  readonly #applier: Applier;
+  readonly #compactor: Compactor;
+  readonly #checkpointer: Checkpointer;
+  #log: ReplicatedLog | undefined;
+  #reader: Reader | undefined;
+  #autoCompaction: AutoCompaction | undefined;
+  #alarmAsked = false;
+  #stopped = false;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    const { clock, settings, backend, machine, watchable } = parts;
+    this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
+    this.#compactor = new Compactor({
+      clock,
+      batchKeysMax: settings.compactionBatchKeysMax,
+      pauseMs: settings.compactionPauseMs,
+      commit: () => this.#applier.commit(),
+      finished: (revision, milliseconds) => this.#compacted(revision, milliseconds),
+      failed: (error) => this.failed(error),
+    });
+    this.#applier = new Applier({
+      clock,
+      machine,
+      backend,
+      applied: parts.applied,
+      notify: (revision, events) => watchable.notify(revision, events),
+      settle: (id, outcome) => this.#proposer.settle(id, outcome),
+      compact: (job) => this.#compactor.run(job),
+      observe: (request, seconds, ok) => this.#observe(request, seconds, ok),
+      failed: (error) => this.failed(error),
+    });
+    this.#checkpointer = new Checkpointer({
+      everyEntries: settings.checkpointEntries,
+      appliedIndex: parts.applied.index,
+      checkpoint: async () => (await backend.checkpoint()).index,
+      release: async (index) => await this.#log?.release(index),
+      done: (index) => parts.logger.info('saved snapshot', { 'snapshot-index': index }),
+      failed: (error) => this.storeFailed(error),
+    });
+  }
+
+  /** Begins to take proposals. The log hands what is committed to committed(). */
+  start(log: ReplicatedLog): void {
+    const { clock, machine, settings, watchable } = this.#parts;
+    this.#log = log;
+    this.#reader = new Reader({ clock, log, applier: this.#applier, store: this.store });
+    this.#proposer.start(log);
+    watchable.start();
+    const pending = machine.store.pendingCompaction();
+    if (pending !== undefined) void this.#compactor.run(pending);
+    if (settings.autoCompaction !== undefined) this.#startAutoCompaction(settings.autoCompaction, log);
+  }
+
+  /** Ends what is under way. The caller has ended the streams and closes log and backend afterwards. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#autoCompaction?.stop();
+    this.#compactor.stop();
+    this.#reader?.stop();
+    this.#proposer.stop();
+    this.#parts.watchable.stop();
+    await this.#checkpointer.settled();
+  }
+
+  // ---- LogOwner ----
+
+  committed(entries: readonly Entry[]): void {
+    this.#applier.committed(entries);
+  }
+
+  failed(error: Error): void {
+    this.#proposer.stop();
+    this.#parts.fatal(error);
+  }
+
+  /** The store cannot be written any more: writes are refused, reads go on. What is logged and not stored comes back at the next start. */
+  storeFailed(error: Error): void {
+    this.#proposer.refuse('logFailed');
+    this.#parts.logger.error('the store cannot be written: writes are refused until the member is restarted', {
+      error: error.message,
+      remedy: 'free space or mend the disk below the data directory, then restart the member; nothing acknowledged is lost',
+    });
+  }
+
+  // ---- Member ----
+
+  get clusterId(): bigint {
+    return this.#parts.identity.clusterId;
+  }
+
+  get memberId(): bigint {
+    return this.#parts.identity.memberId;
+  }
+
+  get store(): Store {
+    return this.#parts.machine.store;
+  }
+
+  get watchable(): WatchableStore {
+    return this.#parts.watchable;
+  }
+
+  get revision(): number {
+    return this.store.currentRevision;
+  }
+
+  get term(): number {
+    return this.#log?.term ?? this.#applier.term;
+  }
+
+  get proposalsPending(): number {
+    return this.#proposer.pending;
+  }
+
+  get proposalsFailed(): number {
+    return this.#proposer.failed;
+  }
+
+  /** Resolves when everything up to `index` is applied. */
+  reached(index: number): Promise<void> {
+    return this.#applier.reached(index);
+  }
+
+  async propose(proposal: Proposal): Promise<Outcome> {
+    if (this.#overQuota(proposal)) {
+      this.#raiseNoSpace();
+      throw new RequestError('noSpace');
+    }
+    return await this.#proposer.propose(proposal);
+  }
+
+  async readIndex(): Promise<void> {
+    if (this.#reader === undefined) throw new RequestError('noLeader');
+    await this.#reader.readIndex();
+  }
+
+  async range(operation: RangeOperation): Promise<RangeResult> {
+    if (this.#reader === undefined) throw new RequestError('noLeader');
+    return await this.#reader.range(operation);
+  }
+
+  readTxn(operation: TxnOperation): Promise<TxnResult> {
+    return Promise.resolve(this.store.readTxn(operation));
+  }
+
+  async hashKv(revision: number): Promise<HashAt> {
+    const { clock } = this.#parts;
+    const hash = this.store.hashKv(revision);
+    try {
+      let until = clock.now() + SLICE_MS;
+      while (!hash.step(HASH_STEP_ROWS)) {
+        if (clock.now() < until) continue;
+        await nextTurn();
+        until = clock.now() + SLICE_MS;
+      }
+      return hash.result();
+    } finally {
+      hash.close();
+    }
+  }
+
+  status(): MemberStatus {
+    const { backend, machine, settings } = this.#parts;
+    return {
+      leader: this.#log?.leader ?? 0n,
+      term: this.term,
+      committedIndex: this.#log?.committedIndex ?? this.#applier.index,
+      appliedIndex: this.#applier.index,
+      sizeBytes: backend.sizeBytes(),
+      sizeInUseBytes: backend.sizeInUseBytes(),
+      quotaBytes: settings.quotaBytes,
+      isLearner: false,
+      alarms: machine.alarms(),
+    };
+  }
+
+  members(): readonly ClusterMember[] {
+    const { memberId, name, peerUrls, clientUrls } = this.#parts.identity;
+    return [{ id: memberId, name, peerUrls, clientUrls, isLearner: false }];
+  }
+
+  // ---- within ----
+
+  #overQuota(proposal: Proposal): boolean {
+    const { quotaBytes } = this.#parts.settings;
+    if (quotaBytes === 0 || (proposal.kind !== 'put' && proposal.kind !== 'txn')) return false;
+    const left = quotaBytes - this.#parts.backend.sizeBytes();
+    // Decoding only to know the cost is worth it only where the answer may be no.
+    if (left > QUOTA_CERTAIN_FACTOR * (proposal.request.length + QUOTA_CERTAIN_BYTES)) return false;
+    const cost = costBytes(machineRequest(proposal.kind, proposal.request));
+    return cost > 0 && cost >= left;
+  }
+
+  #raiseNoSpace(): void {
+    if (this.#alarmAsked || this.#parts.machine.alarms().some((alarm) => alarm.type === NOSPACE_ALARM)) return;
+    this.#alarmAsked = true;
+    const request = encodeAlarm({ kind: 'alarm', action: 'activate', memberId: this.memberId, alarm: NOSPACE_ALARM });
+    this.#parts.logger.warn('the store has outgrown its quota: raising the NOSPACE alarm', {
+      'quota-size-bytes': this.#parts.settings.quotaBytes,
+      'size-bytes': this.#parts.backend.sizeBytes(),
+    });
+    this.#proposer
+      .propose({ kind: 'alarm', request })
+      .catch((error: unknown) => this.#parts.logger.warn('could not raise the NOSPACE alarm', { error: String(error) }))
+      .finally(() => {
+        this.#alarmAsked = false;
+      });
+  }
+
+  #observe(request: MachineRequest, seconds: number, ok: boolean): void {
+    const { observer, settings, logger } = this.#parts;
+    observer.applied(request, seconds, ok);
+    this.#checkpointer.applied(this.#applier.index);
+    if (seconds * 1000 < settings.applyWarningMs) return;
+    observer.slowApply();
+    logger.warn('apply request took too long', { took: `${(seconds * 1000).toFixed(1)}ms`, kind: request.kind });
+  }
+
+  #compacted(revision: number, milliseconds: number): void {
+    this.#parts.observer.compacted(revision, milliseconds);
+    this.#parts.logger.info('finished scheduled compaction', {
+      'compact-revision': revision,
+      took: `${milliseconds.toFixed(1)}ms`,
+    });
+  }
+
+  #startAutoCompaction(mode: AutoCompactionMode, log: ReplicatedLog): void {
+    const { logger } = this.#parts;
+    this.#autoCompaction = new AutoCompaction({
+      clock: this.#parts.clock,
+      mode,
+      currentRevision: () => this.revision,
+      isLeader: () => log.leader === this.memberId,
+      compact: (revision) => {
+        const request = encodeCompaction({ kind: 'compaction', revision, physical: false });
+        this.#proposer.propose({ kind: 'compaction', request }).then(
+          (outcome) => {
+            if (outcome.ok) logger.info('completed auto-compaction', { revision });
+            else logger.warn('auto-compaction was refused', { revision, error: outcome.error });
+          },
+          (error: unknown) => logger.warn('auto-compaction failed; the next interval tries again', { revision, error: String(error) }),
+        );
+      },
+    });
+    this.#autoCompaction.start();
+  }
+}
+
+/** A request this much smaller than what is left of the quota certainly fits: a transaction's operations cost 256 bytes each beside their own. */
+const QUOTA_CERTAIN_FACTOR = 256;
+const QUOTA_CERTAIN_BYTES = 256;

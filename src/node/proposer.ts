@@ -1,0 +1,120 @@
+/**
+ * Proposals on their way: from a service's request, through the log, to what applying it came to.
+ *
+ * Each is given an id that travels in its entry; the applier finds the proposal that waits for the entry by it. Ids are
+ * drawn from a random start on, so that entries of an earlier run of this member, replayed at boot, answer nobody.
+ */
+
+import { type Clock, type ErrorCode, RequestError, type Timer } from '../base/index.ts';
+import { encodeInternalRequest } from '../codec/index.ts';
+import type { ReplicatedLog } from './log.ts';
+import type { Outcome, Proposal } from './member.ts';
+
+/** etcd refuses at this many committed and not applied entries; here all that are under way count. */
+export const PROPOSALS_PENDING_MAX = 5000;
+
+/** How often proposals past their time limit are looked for. */
+const SWEEP_MS = 500;
+
+interface Pending {
+  readonly deadline: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface ProposerOptions {
+  readonly clock: Clock;
+  /** How long a proposal may wait for its outcome. */
+  readonly timeoutMs: number;
+  /** Where the ids begin. */
+  readonly firstId: number;
+}
+
+export class Proposer {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  #nextId: number;
+  #log: ReplicatedLog | undefined;
+  /** By id, oldest first: Maps keep the order of insertion, and the time limit is the same for all. */
+  readonly #pending = new Map<number, Pending>();
+  #sweep: Timer | undefined;
+  #refusal: ErrorCode | undefined;
+  /** Proposals that failed, of all time. */
+  failed = 0;
+
+  constructor(options: ProposerOptions) {
+    this.#clock = options.clock;
+    this.#timeoutMs = options.timeoutMs;
+    this.#nextId = options.firstId;
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  start(log: ReplicatedLog): void {
+    this.#log = log;
+  }
+
+  /** Rejects with a RequestError: definite if the request never reached the log. */
+  propose(proposal: Proposal): Promise<Outcome> {
+    if (this.#refusal !== undefined) return Promise.reject(new RequestError(this.#refusal));
+    const log = this.#log;
+    if (log === undefined) return Promise.reject(new RequestError('noLeader'));
+    if (this.#pending.size >= PROPOSALS_PENDING_MAX) return Promise.reject(new RequestError('tooManyRequests'));
+    const id = this.#nextId++;
+    const data = encodeInternalRequest({ id, kind: proposal.kind, request: proposal.request });
+    return new Promise<Outcome>((resolve, reject) => {
+      this.#pending.set(id, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
+      log.propose(data, (cause) => this.#fail(id, new RequestError('logFailed', { cause })));
+      this.#armSweep();
+    });
+  }
+
+  /** The entry of this proposal has been applied. An id that nobody waits for is another run's, or was given up. */
+  settle(id: number, outcome: Outcome): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    pending.resolve(outcome);
+  }
+
+  /** Whether somebody waits for the proposal of this id. */
+  awaits(id: number): boolean {
+    return this.#pending.has(id);
+  }
+
+  /** Refuses what comes from now on; what is under way goes on. */
+  refuse(code: ErrorCode): void {
+    this.#refusal ??= code;
+  }
+
+  /** Gives up all that is under way, and refuses what comes. What had been logged may still take effect. */
+  stop(): void {
+    this.refuse('stopped');
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+    for (const id of [...this.#pending.keys()]) this.#fail(id, new RequestError('stopped'));
+  }
+
+  #fail(id: number, error: RequestError): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    this.failed++;
+    pending.reject(error);
+  }
+
+  #armSweep(): void {
+    if (this.#sweep !== undefined || this.#pending.size === 0) return;
+    this.#sweep = this.#clock.after(SWEEP_MS, () => {
+      this.#sweep = undefined;
+      const now = this.#clock.now();
+      for (const [id, pending] of this.#pending) {
+        if (pending.deadline > now) break;
+        this.#fail(id, new RequestError('timeout'));
+      }
+      this.#armSweep();
+    });
+  }
+}
