@@ -1,0 +1,109 @@
+/**
+ * etcdserverpb.InternalRaftRequest: what an entry of the log asks of the machine. It is a thin wrapping around the request
+ * as the client sent it; the request itself is neither decoded nor encoded again on its way into the log.
+ *
+ *     a2 06 04 | 08 e8 07 | 22 03 | 0a 01 6b      header { ID 1000 }, put { key "k" }
+ *     header     ID        put      request
+ *
+ * Exactly one of the many request fields is set; its number says of what kind the request is.
+ */
+
+import { assert, type Bytes } from '../base/index.ts';
+import { ProtocolError, ProtoReader } from './proto-reader.ts';
+import { joined, ProtoWriter } from './proto-writer.ts';
+
+/** Field numbers of the kinds that we make and understand: proto/internal.proto. */
+const FIELDS = { put: 4, deleteRange: 5, txn: 6, compaction: 7, alarm: 10 } as const;
+
+export type InternalKind = keyof typeof FIELDS;
+
+const HEADER = 100;
+const HEADER_ID = 1;
+
+export interface InternalRequest {
+  /** Names the proposal: a whole number of at most 53 bits. */
+  readonly id: number;
+  readonly kind: InternalKind;
+  /** The encoded request message. */
+  readonly request: Bytes;
+}
+
+/** A request of a kind that we do not know, by its field's number: an entry of a newer version. 0 if there is none at all. */
+export interface UnknownInternalRequest {
+  readonly id: number;
+  readonly kind: 'unknown';
+  readonly field: number;
+  readonly request: Bytes;
+}
+
+/** Header and prefixes around a request, at most: two tags and lengths, an id of ten bytes. */
+const WRAPPING_BYTES = 3 + 1 + 10 + 1 + 4;
+
+/** Upper bound for the bytes of an encoded InternalRaftRequest around a request of `requestBytes`. */
+export function internalRequestBytes(requestBytes: number): number {
+  return WRAPPING_BYTES + requestBytes;
+}
+
+/** The bytes of an entry. The request is copied. */
+export function encodeInternalRequest(internal: InternalRequest): Bytes {
+  const { id, kind, request } = internal;
+  assert(Number.isSafeInteger(id) && id >= 0, `a request id of more than 53 bits: ${id}`);
+  const writer = new ProtoWriter();
+  const end = writer.length;
+  writer.numberField(HEADER_ID, id);
+  writer.messageField(HEADER, end);
+  const header = joined(writer.finish());
+
+  const prefix = new ProtoWriter();
+  prefix.lengthPrefix(FIELDS[kind], request.length);
+  return Buffer.concat([header, joined(prefix.finish()), request]);
+}
+
+/** Reads an entry. `request` is a view of `bytes`. Throws ProtocolError if it is not an InternalRaftRequest at all. */
+export function decodeInternalRequest(bytes: Bytes): InternalRequest | UnknownInternalRequest {
+  let id = 0;
+  let field = 0;
+  let request = bytes.subarray(0, 0);
+  const reader = new ProtoReader(bytes);
+  while (reader.next()) {
+    if (reader.field === HEADER) {
+      id = decodeHeaderId(reader.bytes());
+    } else if (reader.field === 1) {
+      // The id of etcd's days before the header.
+      reader.skip();
+    } else {
+      field = reader.field;
+      request = reader.bytes();
+    }
+  }
+  const kind = kindOf(field);
+  return kind === undefined ? { id, kind: 'unknown', field, request } : { id, kind, request };
+}
+
+function decodeHeaderId(bytes: Bytes): number {
+  let id = 0;
+  const reader = new ProtoReader(bytes);
+  while (reader.next()) {
+    if (reader.field === HEADER_ID) id = reader.number();
+    else reader.skip();
+  }
+  if (!Number.isSafeInteger(id)) throw new ProtocolError(`a request id of more than 53 bits: ${id}`);
+  return id;
+}
+
+function kindOf(field: number): InternalKind | undefined {
+  switch (field) {
+    case FIELDS.put:
+      return 'put';
+    case FIELDS.deleteRange:
+      return 'deleteRange';
+    case FIELDS.txn:
+      return 'txn';
+    case FIELDS.compaction:
+      return 'compaction';
+    case FIELDS.alarm:
+      return 'alarm';
+    default:
+      return undefined;
+  }
+}

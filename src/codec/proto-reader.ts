@@ -1,0 +1,167 @@
+/**
+ * Reads protobuf's wire format (https://protobuf.dev/programming-guides/encoding), field by field, without making objects
+ * of what is passed over.
+ *
+ *     0a 01 61 | 18 07        field 1, length 1, "a" | field 3, number 7
+ *
+ *     const reader = new ProtoReader(bytes);
+ *     while (reader.next()) {
+ *       if (reader.field === 1) key = reader.bytes();
+ *       else if (reader.field === 3) lease = reader.bigint();
+ *       else reader.skip();
+ *     }
+ *
+ * After next() exactly one of the reading methods must be called. All of them throw ProtocolError where the bytes are not
+ * what they should be, and never look beyond the end.
+ */
+
+import type { Bytes } from '../base/index.ts';
+
+/** Bytes that are not the message they should be. The text says what is wrong; etcd's words where it has them. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH = 2;
+const GROUP_START = 3;
+const GROUP_END = 4;
+const FIXED32 = 5;
+
+/** A 64-bit number takes ten bytes of seven bits. */
+const VARINT_BYTES_MAX = 10;
+
+const TWO_32 = 0x1_0000_0000;
+
+export class ProtoReader {
+  readonly #bytes: Bytes;
+  #at = 0;
+  #wireType = 0;
+  /** Low and high halves of the varint read last, unsigned. */
+  #low = 0;
+  #high = 0;
+  /** Number of the field that next() has come to. */
+  field = 0;
+
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+  }
+
+  /** Goes to the next field. False at the end of the message. */
+  next(): boolean {
+    if (this.#at >= this.#bytes.length) return false;
+    this.#readVarint();
+    this.#wireType = this.#low & 7;
+    this.field = (this.#high * TWO_32 + this.#low - this.#wireType) / 8;
+    if (this.field === 0 || this.field > 0x1fff_ffff) {
+      throw new ProtocolError(`proto: illegal tag ${this.field} (wire type ${this.#wireType})`);
+    }
+    return true;
+  }
+
+  /** A field of bytes (or a message), as a view of the whole. */
+  bytes(): Bytes {
+    this.#expect(LENGTH);
+    return this.#view(this.#readLength());
+  }
+
+  /** A field of text. */
+  text(): string {
+    const bytes = this.bytes();
+    try {
+      return UTF8.decode(bytes);
+    } catch (cause) {
+      throw new ProtocolError(`proto: field ${this.field} contains invalid UTF-8`, { cause });
+    }
+  }
+
+  /** An int64 (or int32, or enum) as a number. Beyond 2^53 the nearest one that JavaScript has. */
+  number(): number {
+    this.#expect(VARINT);
+    this.#readVarint();
+    return (this.#high | 0) * TWO_32 + this.#low;
+  }
+
+  /** An int64 as it is. */
+  bigint(): bigint {
+    return BigInt.asIntN(64, this.uint64());
+  }
+
+  uint64(): bigint {
+    this.#expect(VARINT);
+    this.#readVarint();
+    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+  }
+
+  bool(): boolean {
+    this.#expect(VARINT);
+    this.#readVarint();
+    return this.#low !== 0 || this.#high !== 0;
+  }
+
+  /** Passes over a field that nobody asked for. */
+  skip(): void {
+    // Groups are long out of use, but they nest; a count does instead of a stack, whose limit the sender could find.
+    let groups = 0;
+    for (;;) {
+      if (this.#wireType === VARINT) this.#readVarint();
+      else if (this.#wireType === FIXED64) this.#view(8);
+      else if (this.#wireType === FIXED32) this.#view(4);
+      else if (this.#wireType === LENGTH) this.#view(this.#readLength());
+      else if (this.#wireType === GROUP_START) groups++;
+      else if (this.#wireType === GROUP_END && groups > 0) groups--;
+      else throw new ProtocolError(`proto: illegal wireType ${this.#wireType} for field ${this.field}`);
+      if (groups === 0) return;
+      if (!this.next()) throw endsTooSoon();
+    }
+  }
+
+  #expect(wireType: number): void {
+    if (this.#wireType !== wireType) {
+      throw new ProtocolError(`proto: wrong wireType = ${this.#wireType} for field ${this.field}`);
+    }
+  }
+
+  #readLength(): number {
+    this.#readVarint();
+    if (this.#high >= 0x8000_0000) throw new ProtocolError('proto: negative length found during unmarshaling');
+    return this.#high * TWO_32 + this.#low;
+  }
+
+  #view(length: number): Bytes {
+    if (length > this.#bytes.length - this.#at) throw endsTooSoon();
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** Reads a varint into #low and #high. Bits beyond the 64th are dropped, as everyone does. */
+  #readVarint(): void {
+    const bytes = this.#bytes;
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < VARINT_BYTES_MAX; i++) {
+      if (this.#at >= bytes.length) throw endsTooSoon();
+      const byte = bytes[this.#at++] as number;
+      const bits = byte & 0x7f;
+      if (i < 4) low |= bits << (i * 7);
+      else if (i === 4) {
+        // The fifth byte lies across the halves: four bits below, three above.
+        low |= bits << 28;
+        high |= bits >>> 4;
+      } else high |= bits << (i * 7 - 32);
+      if (byte < 0x80) {
+        this.#low = low >>> 0;
+        this.#high = high >>> 0;
+        return;
+      }
+    }
+    throw new ProtocolError('proto: integer overflow');
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function endsTooSoon(): ProtocolError {
+  return new ProtocolError('unexpected EOF');
+}
