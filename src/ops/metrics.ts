@@ -1,0 +1,197 @@
+/**
+ * The metrics of a member: what its parts feed, and the text that Prometheus reads.
+ *
+ *     const metrics = createMetrics({ identity, methods, extensive: false, clock, live: () => ({ ... }), alarms });
+ *     metrics.counts.puts += 1;                     counted as it happens
+ *     metrics.observe.walSyncSeconds(0.0012);       measured as it happens
+ *     await metrics.render();                       everything else is read now, through live()
+ *
+ * Labels come from small sets only: never a key, a lease or an address, for each value is a series that stays.
+ */
+
+import { type Clock, present } from '../base/index.ts';
+import { type MethodKind, type MethodMetrics, registerGrpcMetrics } from './grpc-metrics.ts';
+import { watchLoopDelay } from './loop-delay.ts';
+import { COUNTS, type Counts, DISTRIBUTIONS, LABELLED, LIVE, type Live, type Measurement } from './metric-names.ts';
+import { MetricRegistry, type Observe, type Sample } from './metric-registry.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
+
+export interface MetricsOptions {
+  readonly identity: {
+    readonly memberId: bigint;
+    /** '3.7.1' */
+    readonly serverVersion: string;
+    /** '3.7' */
+    readonly clusterVersion: string;
+    /** Of Node. */
+    readonly runtimeVersion: string;
+  };
+  /** Every method served, by full name. */
+  readonly methods: Iterable<readonly [string, { readonly kind: MethodKind }]>;
+  /** --metrics extensive: also how long each method takes. */
+  readonly extensive: boolean;
+  readonly clock: Clock;
+  /** Called once at each scrape. A count that another part keeps may be given here too; it then stands instead of ours. */
+  readonly live: () => Live & Partial<Counts>;
+  readonly alarms: () => readonly { readonly memberId: bigint; readonly type: 'nospace' | 'corrupt' }[];
+}
+
+export type ApplyOperation = 'Put' | 'DeleteRange' | 'Txn' | 'Compaction' | 'Alarm';
+export type RequestType = 'range' | 'put' | 'deleteRange' | 'txn' | 'compaction';
+
+export interface Metrics {
+  /** Added to as things happen. */
+  readonly counts: Counts;
+  /** Takes one measurement each, in the unit of the name. */
+  readonly observe: Readonly<Record<Measurement, Observe>>;
+  /** The numbers of a method of `methods`, to be kept by whoever serves it. Undefined for an unknown one. */
+  method(name: string): MethodMetrics | undefined;
+  applied(operation: ApplyOperation, seconds: number, success: boolean): void;
+  rangeEnded(seconds: number, success: boolean): void;
+  requestEnded(type: RequestType, seconds: number, success: boolean): void;
+  /** A watch response with this many events was sent: 0 for a progress notification. */
+  watchResponseSent(seconds: number, events: number): void;
+  /** A call came in from a client that says it speaks this version (metadata client-api-version), if it says so. */
+  clientRequest(kind: 'unary' | 'stream', apiVersion: string | undefined): void;
+  /** What a check of /livez or /readyz came to. */
+  healthChecked(type: 'livez' | 'readyz', name: string, success: boolean): void;
+  readonly contentType: string;
+  /** The text for Prometheus. */
+  render(): Promise<string>;
+  /** Stops measuring the event loop. */
+  close(): void;
+}
+
+/** Clients say which version they speak; more different answers than this are one. */
+const CLIENT_VERSIONS_MAX = 32;
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new MetricRegistry();
+  const counts = zeros();
+  const refresh = registerReadings(registry, options, counts);
+  const observe = registerDistributions(registry);
+  const clientRequests = new SampleTable();
+  const checks = new SampleTable();
+  const checkResults = new SampleTable();
+  const apply = cached(registry.histograms(LABELLED.apply, ['version', 'op', 'success'], LABELLED.apply.buckets));
+  const range = cached(registry.histograms(LABELLED.range, ['success'], LABELLED.range.buckets));
+  const request = cached(registry.histograms(LABELLED.request, ['type', 'success'], LABELLED.request.buckets));
+  const { client, result, total } = TABLES;
+  registry.readings('counter', client, ['type', 'client_api_version'], () => clientRequests.samples());
+  registry.readings('gauge', result, ['type', 'name'], () => checkResults.samples());
+  registry.readings('counter', total, ['type', 'name', 'status'], () => checks.samples());
+  const methods = registerGrpcMetrics(registry, options.methods, options.extensive);
+  registerProcessMetrics(registry);
+  const stop = watchLoopDelay(options.clock, observe.eventLoopDelaySeconds);
+  return {
+    counts,
+    observe,
+    method: (name) => methods.get(name),
+    applied: (operation, seconds, success) => apply('v3', operation, String(success))(seconds),
+    rangeEnded: (seconds, success) => range(String(success))(seconds),
+    requestEnded: (type, seconds, success) => request(type, String(success))(seconds),
+    watchResponseSent: (seconds, events) => {
+      observe.watchEventsSeconds(seconds);
+      // A progress notification has no events to divide by.
+      if (events > 0) observe.watchPerEventSeconds(seconds / events);
+    },
+    clientRequest: (kind, apiVersion = 'unknown') => {
+      const known = clientRequests.size < CLIENT_VERSIONS_MAX || clientRequests.has(kind, apiVersion);
+      clientRequests.add(1, kind, known ? apiVersion : 'other');
+    },
+    healthChecked: (type, name, success) => {
+      checkResults.set(success ? 1 : 0, type, name);
+      checks.add(1, type, name, success ? 'success' : 'error');
+    },
+    contentType: registry.contentType,
+    render: () => {
+      refresh();
+      return registry.render();
+    },
+    close: stop,
+  };
+}
+
+const TABLES = {
+  client: { name: 'etcd_server_client_requests_total', help: 'Calls by the version that the client says it speaks.' },
+  result: { name: 'etcd_server_healthcheck', help: '1 if the last run of the check succeeded, else 0.' },
+  total: { name: 'etcd_server_healthchecks_total', help: 'Runs of each check, by outcome.' },
+  id: { name: 'etcd_server_id', help: '1 for the id of this member.' },
+  version: { name: 'etcd_server_version', help: '1 for the version of this server.' },
+  runtime: { name: 'etcd_server_go_version', help: '1 for the version of the runtime (here Node).' },
+  cluster: { name: 'etcd_cluster_version', help: '1 for the version of the cluster.' },
+  alarms: { name: 'etcd_debugging_server_alarms', help: '1 for each alarm that is raised.' },
+} as const;
+
+/** Registers what is read at a scrape. Returns what reads it: all numbers of one scrape come from one moment. */
+function registerReadings(registry: MetricRegistry, options: MetricsOptions, counts: Counts): () => void {
+  const { identity, alarms } = options;
+  let readings: (Live & Counts) | undefined;
+  for (const [field, { type, ...family }] of Object.entries({ ...LIVE, ...COUNTS })) {
+    registry.reading(type, family, () => Number(present(readings, 'readings')[field as keyof (Live & Counts)]));
+  }
+  const { id, version, runtime, cluster } = TABLES;
+  registry.readings('gauge', id, ['server_id'], () => [[[identity.memberId.toString(16)], 1]]);
+  registry.readings('gauge', version, ['server_version'], () => [[[identity.serverVersion], 1]]);
+  registry.readings('gauge', runtime, ['server_go_version'], () => [[[identity.runtimeVersion], 1]]);
+  registry.readings('gauge', cluster, ['cluster_version'], () => [[[identity.clusterVersion], 1]]);
+  registry.readings('gauge', TABLES.alarms, ['server_id', 'alarm_type'], () =>
+    alarms().map(({ memberId, type }): Sample => [[memberId.toString(16), type.toUpperCase()], 1]),
+  );
+  return () => {
+    readings = { ...counts, ...options.live() };
+  };
+}
+
+function registerDistributions(registry: MetricRegistry): Metrics['observe'] {
+  const names = Object.keys(DISTRIBUTIONS) as Measurement[];
+  const entries = names.map((name) => [name, registry.histogram(DISTRIBUTIONS[name], DISTRIBUTIONS[name].buckets)]);
+  return Object.fromEntries(entries) as Metrics['observe'];
+}
+
+function zeros(): Counts {
+  return Object.fromEntries(Object.keys(COUNTS).map((name) => [name, 0])) as unknown as Counts;
+}
+
+/** Makes each child once. For labels from small sets. */
+function cached(make: (...labels: string[]) => Observe): (...labels: string[]) => Observe {
+  const children = new Map<string, Observe>();
+  return (...labels) => {
+    const name = labels.join(' ');
+    let child = children.get(name);
+    if (child === undefined) children.set(name, (child = make(...labels)));
+    return child;
+  };
+}
+
+/** Numbers under labels. */
+class SampleTable {
+  readonly #rows = new Map<string, { readonly labels: readonly string[]; value: number }>();
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  has(...labels: string[]): boolean {
+    return this.#rows.has(labels.join('\0'));
+  }
+
+  add(amount: number, ...labels: string[]): void {
+    this.#row(labels).value += amount;
+  }
+
+  set(value: number, ...labels: string[]): void {
+    this.#row(labels).value = value;
+  }
+
+  samples(): Sample[] {
+    return Array.from(this.#rows.values(), ({ labels, value }): Sample => [labels, value]);
+  }
+
+  #row(labels: readonly string[]): { value: number } {
+    const name = labels.join('\0');
+    let row = this.#rows.get(name);
+    if (row === undefined) this.#rows.set(name, (row = { labels, value: 0 }));
+    return row;
+  }
+}
