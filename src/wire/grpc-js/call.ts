@@ -1,0 +1,98 @@
+/** One call of grpc-js: its context for the handler, and the one place that knows whether it is over, and how it ended. */
+
+import type { PeerCertificate } from 'node:tls';
+import type { Metadata } from '@grpc/grpc-js';
+import { Status } from '../../base/index.ts';
+import type { MethodObserver } from '../observer.ts';
+import type { CallContext } from '../port.ts';
+
+/** What grpc-js's calls of every kind have. */
+export interface GrpcJsSurface {
+  readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getPeer(): string;
+  getDeadline(): Date | number;
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate | undefined };
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+export class GrpcJsCall implements CallContext {
+  readonly method: string;
+  readonly #surface: GrpcJsSurface;
+  readonly #observer: MethodObserver;
+  readonly #startedAt = performance.now();
+  #metadata: ReadonlyMap<string, string> | undefined;
+  #state: 'open' | 'cancelled' | 'ended' = 'open';
+  #listeners: (() => void)[] = [];
+
+  constructor(method: string, surface: GrpcJsSurface, observer: MethodObserver) {
+    this.method = method;
+    this.#surface = surface;
+    this.#observer = observer;
+    observer.started();
+    // grpc-js says so after every call, however it ended.
+    surface.on('cancelled', () => this.#cancel());
+    if (surface.cancelled) this.#cancel();
+  }
+
+  get metadata(): ReadonlyMap<string, string> {
+    this.#metadata ??= this.#readMetadata();
+    return this.#metadata;
+  }
+
+  get peer(): string {
+    const peer = this.#surface.getPeer();
+    const colon = peer.lastIndexOf(':');
+    // grpc-js puts no brackets around an IPv6 address.
+    return peer.indexOf(':') === colon ? peer : `[${peer.slice(0, colon)}]${peer.slice(colon)}`;
+  }
+
+  get commonName(): string | undefined {
+    const name = this.#surface.getAuthContext().sslPeerCertificate?.subject.CN;
+    return Array.isArray(name) ? name[0] : name;
+  }
+
+  get cancelled(): boolean {
+    return this.#state === 'cancelled';
+  }
+
+  /** Neither cancelled nor ended by the handler. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  onCancelled(listener: () => void): void {
+    if (this.#state === 'open') this.#listeners.push(listener);
+    else if (this.#state === 'cancelled') queueMicrotask(listener);
+  }
+
+  /** The handler has ended the call. False if it was over already. */
+  end(code: Status): boolean {
+    if (this.#state !== 'open') return false;
+    this.#finish('ended', code);
+    return true;
+  }
+
+  #cancel(): void {
+    if (this.#state !== 'open') return;
+    const listeners = this.#listeners;
+    const deadline = this.#surface.getDeadline();
+    this.#finish('cancelled', Number(deadline) <= Date.now() ? Status.deadlineExceeded : Status.canceled);
+    for (const listener of listeners) listener();
+  }
+
+  #finish(state: 'cancelled' | 'ended', code: Status): void {
+    this.#state = state;
+    this.#listeners = [];
+    this.#observer.handled(code, (performance.now() - this.#startedAt) / 1000);
+  }
+
+  #readMetadata(): ReadonlyMap<string, string> {
+    const { metadata } = this.#surface;
+    const map = new Map<string, string>();
+    for (const name of Object.keys(metadata.getMap())) {
+      if (!name.endsWith('-bin')) map.set(name, metadata.get(name).join(', '));
+    }
+    return map;
+  }
+}

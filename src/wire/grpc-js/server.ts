@@ -1,0 +1,139 @@
+/**
+ * The wire port on @grpc/grpc-js. Messages pass through as bytes: no serializer of grpc-js ever sees a field.
+ *
+ * grpc-js is not given a port. Connections are injected into it (see port-mux.ts), so that HTTP/1 can live on the same one.
+ */
+
+import type { Duplex } from 'node:stream';
+import * as grpc from '@grpc/grpc-js';
+import type { Bytes, Status } from '../../base/index.ts';
+import { joined } from '../../codec/index.ts';
+import { callStatusOf, INTERNAL } from '../call-status.ts';
+import { Connections } from '../connections.ts';
+import type { MethodObserver } from '../observer.ts';
+import type { CallStatus, DuplexHandler, Method, ServerStreamHandler, UnaryHandler } from '../port.ts';
+import type { GrpcServer, GrpcServerOptions } from '../server.ts';
+import { GrpcJsCall } from './call.ts';
+import { GrpcJsDuplexStream, GrpcJsSendStream } from './stream.ts';
+
+export class GrpcJsServer implements GrpcServer {
+  readonly #options: GrpcServerOptions;
+  readonly #server: grpc.Server;
+  readonly #injector: ReturnType<grpc.Server['createConnectionInjector']>;
+  readonly #connections = new Connections();
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#server = new grpc.Server({
+      'grpc.max_receive_message_length': options.requestBytesMax,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': options.streamsMax,
+      'grpc.keepalive_time_ms': options.keepaliveIntervalMs,
+      'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs,
+      'grpc.enable_channelz': 0,
+    });
+    for (const [name, method] of options.methods) this.#register(name, method);
+    this.#injector = this.#server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+  }
+
+  accept(socket: Duplex): void {
+    if (this.#connections.add(socket)) this.#injector.injectConnection(socket);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#injector.drain(graceMs);
+    await this.#connections.close(graceMs);
+    this.#server.forceShutdown();
+  }
+
+  #register(name: string, method: Method): void {
+    const observer = this.#options.observer(name, method.kind);
+    switch (method.kind) {
+      case 'unary':
+        this.#server.register(name, this.#unary(name, method.handler, observer), asBuffer, asBytes, 'unary');
+        break;
+      case 'serverStream':
+        this.#server.register(
+          name,
+          this.#serverStream(name, method.handler, observer),
+          asBuffer,
+          asBytes,
+          'serverStream',
+        );
+        break;
+      case 'duplex':
+        this.#server.register(name, this.#duplex(name, method.handler, observer), asBuffer, asBytes, 'bidi');
+        break;
+      default:
+        method satisfies never;
+    }
+  }
+
+  #unary(name: string, handler: UnaryHandler, observer: MethodObserver): grpc.handleUnaryCall<Bytes, Bytes> {
+    return (surface, respond) => {
+      const call = new GrpcJsCall(name, surface, observer);
+      observer.received(surface.request.length);
+      const succeed = (answer: Bytes | readonly Bytes[]): void => {
+        const bytes = joined(answer);
+        if (!call.end(0 satisfies Status)) return;
+        observer.sent(bytes.length);
+        respond(null, bytes);
+      };
+      const fail = (error: unknown): void => {
+        const status = this.#statusOf(name, error);
+        if (call.end(status.code)) respond({ code: status.code, details: status.message });
+      };
+      try {
+        const answer = handler(surface.request, call);
+        if (answer instanceof Promise) answer.then(succeed).catch(fail);
+        else succeed(answer);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+
+  #serverStream(
+    name: string,
+    handler: ServerStreamHandler,
+    observer: MethodObserver,
+  ): grpc.handleServerStreamingCall<Bytes, Bytes> {
+    return (surface) => {
+      const call = new GrpcJsCall(name, surface, observer);
+      observer.received(surface.request.length);
+      const stream = new GrpcJsSendStream(surface, call, observer);
+      const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
+      try {
+        const done = handler(surface.request, stream, call);
+        if (done instanceof Promise) done.catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+
+  #duplex(name: string, handler: DuplexHandler, observer: MethodObserver): grpc.handleBidiStreamingCall<Bytes, Bytes> {
+    return (surface) => {
+      const call = new GrpcJsCall(name, surface, observer);
+      const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
+      const stream: GrpcJsDuplexStream = new GrpcJsDuplexStream(surface, call, observer, fail);
+      try {
+        handler(stream, call);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+
+  #statusOf(name: string, error: unknown): CallStatus {
+    const status = callStatusOf(error);
+    if (status !== undefined) return status;
+    this.#options.onError(name, error);
+    return INTERNAL;
+  }
+}
+
+const asBuffer = (bytes: Bytes): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
+const asBytes = (buffer: Buffer): Bytes => buffer;

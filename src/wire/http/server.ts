@@ -1,0 +1,81 @@
+/** HTTP/1 for people, probes and Prometheus: routes to plain functions, on connections that the port hands over. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Connections } from '../connections.ts';
+import { type HttpAnswer, type HttpRoutes, plainError } from './route.ts';
+
+/** A connection on which nothing has moved for so long is cut. */
+const IDLE_MS_MAX = 60_000;
+
+/** etcd's answer to --cors=*, which is its default. */
+const CORS_HEADERS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Headers': 'accept, content-type, authorization',
+  'Access-Control-Allow-Methods': 'POST, GET, OPTIONS, PUT, DELETE',
+  'Access-Control-Allow-Origin': '*',
+};
+
+export interface HttpServerOptions {
+  readonly routes: HttpRoutes;
+  /** Hears of errors that handlers throw, of which the client sees status 500 only. */
+  readonly onError: (path: string, error: unknown) => void;
+}
+
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #server: Server;
+  readonly #connections = new Connections();
+  /** Those on which an answer is under way. */
+  readonly #busy = new Set<Duplex>();
+  #closing = false;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server.timeout = IDLE_MS_MAX;
+  }
+
+  accept(socket: Duplex): void {
+    if (this.#connections.add(socket)) this.#server.emit('connection', socket);
+  }
+
+  /** Lets answers under way finish for at most `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    this.#connections.cutWhere((connection) => !this.#busy.has(connection));
+    return this.#connections.close(graceMs);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Nothing here takes a body; one that comes must not block the connection.
+    request.resume();
+    this.#busy.add(request.socket);
+    response.once('close', () => this.#busy.delete(request.socket));
+    const [path = '', query = ''] = splitOnce(request.url ?? '', '?');
+    const answer = await this.#route(request.method ?? '', path, query);
+    if (this.#closing) response.shouldKeepAlive = false;
+    response.writeHead(answer.status, {
+      ...CORS_HEADERS,
+      ...answer.headers,
+      'Content-Length': Buffer.byteLength(answer.body),
+    });
+    response.end(answer.body);
+  }
+
+  async #route(method: string, path: string, query: string): Promise<HttpAnswer> {
+    if (method === 'OPTIONS') return { status: 200, body: '' };
+    const handler = this.#options.routes.get(path);
+    if (handler === undefined) return plainError(404, '404 page not found');
+    try {
+      return await handler({ method, path, query: new URLSearchParams(query) });
+    } catch (error) {
+      this.#options.onError(path, error);
+      return plainError(500, 'Internal Server Error');
+    }
+  }
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}

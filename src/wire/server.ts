@@ -1,0 +1,32 @@
+/**
+ * A gRPC server, as the rest of the program sees it: it is given the methods, and connections that begin with HTTP/2's
+ * preface. Each implementation passes test/suites/wire.suite.ts.
+ */
+
+import type { Duplex } from 'node:stream';
+import type { CallObserver } from './observer.ts';
+import type { Methods } from './port.ts';
+
+export interface GrpcServerOptions {
+  readonly methods: Methods;
+  /** Largest message taken from a client. A larger one is answered ResourceExhausted. */
+  readonly requestBytesMax: number;
+  /** Open calls on one connection, at most; the client holds back the rest. */
+  readonly streamsMax: number;
+  /** How long a connection may be silent before it is asked for a sign of life, and how long it may take over that. */
+  readonly keepaliveIntervalMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly observer: CallObserver;
+  /** Hears of errors that are no answers: bugs of ours, of which the client sees Internal only. */
+  readonly onError: (method: string, error: unknown) => void;
+}
+
+export interface GrpcServer {
+  /** Takes over a connection. It may have been read from, if what was read was put back. */
+  accept(socket: Duplex): void;
+  /**
+   * Asks the clients to go, lets calls under way finish for at most `graceMs`, then cuts what is left. Resolves when every
+   * connection is closed. End long-lived streams beforehand: nothing else ends them before the time is up.
+   */
+  close(graceMs: number): Promise<void>;
+}
