@@ -4,4 +4,6 @@ export * from './kv-request.ts';
 export * from './kv-response.ts';
 export * from './proto-reader.ts';
 export * from './proto-writer.ts';
+export * from './raft-entry.ts';
 export * from './response-header.ts';
+export * from './wal-record.ts';

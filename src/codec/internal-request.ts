@@ -9,7 +9,7 @@
  */
 
 import { assert, type Bytes } from '../base/index.ts';
-import { ProtocolError, ProtoReader } from './proto-reader.ts';
+import { ProtoReader } from './proto-reader.ts';
 import { joined, ProtoWriter } from './proto-writer.ts';
 
 /** Field numbers of the kinds that we make and understand: proto/internal.proto. */
@@ -21,7 +21,7 @@ const HEADER = 100;
 const HEADER_ID = 1;
 
 export interface InternalRequest {
-  /** Names the proposal: a whole number of at most 53 bits. */
+  /** Names the proposal: a whole number of at most 53 bits. 0 for one that has more: it is none of ours, and answers nobody. */
   readonly id: number;
   readonly kind: InternalKind;
   /** The encoded request message. */
@@ -84,11 +84,10 @@ function decodeHeaderId(bytes: Bytes): number {
   let id = 0;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
-    if (reader.field === HEADER_ID) id = reader.number();
+    if (reader.field === HEADER_ID) id = Number(reader.uint64());
     else reader.skip();
   }
-  if (!Number.isSafeInteger(id)) throw new ProtocolError(`a request id of more than 53 bits: ${id}`);
-  return id;
+  return Number.isSafeInteger(id) ? id : 0;
 }
 
 function kindOf(field: number): InternalKind | undefined {

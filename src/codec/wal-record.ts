@@ -187,8 +187,11 @@ export function readWalRecord(file: Bytes, at: number): WalRead {
   const reader = new StrictReader(file.subarray(begin, begin + recordBytes));
   const type = TYPES[reader.number(FIELD_TYPE)];
   const crc = reader.number(FIELD_CRC);
-  const data = reader.done ? EMPTY_BYTES : reader.bytes(FIELD_DATA);
-  if (!reader.done || type === undefined || crc >= TWO_32) return bad('not a record', end);
+  const bare = reader.done;
+  const data = bare ? EMPTY_BYTES : reader.bytes(FIELD_DATA);
+  if (!reader.done || type === undefined || crc >= TWO_32 || bare !== (data.length === 0)) {
+    return bad('not a record', end);
+  }
   return { kind: 'record', type, crc, data, end };
 }
 

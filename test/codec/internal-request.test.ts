@@ -1,0 +1,99 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  decodeAlarm,
+  decodeInternalRequest,
+  encodeAlarm,
+  encodeInternalRequest,
+  type InternalKind,
+  internalRequestBytes,
+  ProtocolError,
+} from '../../src/codec/index.ts';
+import { etcdserverpb as pb } from '../../src/gen/etcd.js';
+
+const kind = fc.constantFrom<InternalKind>('put', 'deleteRange', 'txn', 'compaction', 'alarm');
+const request = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  fc.nat(70_000).map((n) => new Uint8Array(n)),
+);
+
+test('what is wrapped is unwrapped, and within the bound on its size', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), kind, request, (id, of, bytes) => {
+      const encoded = encodeInternalRequest({ id, kind: of, request: bytes });
+      expect(encoded.length).toBeLessThanOrEqual(internalRequestBytes(bytes.length));
+      const decoded = decodeInternalRequest(encoded);
+      expect({ ...decoded, request: Buffer.from(decoded.request).equals(bytes) }).toEqual({
+        id,
+        kind: of,
+        request: true,
+      });
+    }),
+    { seed: 31, numRuns: 300 },
+  );
+});
+
+test('it is an InternalRaftRequest', () => {
+  const put = pb.PutRequest.encode({ key: Buffer.from('k'), value: Buffer.from('v') }).finish();
+  const decoded = pb.InternalRaftRequest.decode(encodeInternalRequest({ id: 1000, kind: 'put', request: put }));
+  expect(decoded.toJSON()).toEqual({ header: { ID: '1000' }, put: { key: 'aw==', value: 'dg==' } });
+});
+
+test('one that etcd made is read, and a kind that we do not know keeps its number', () => {
+  const header = { ID: 77, username: 'root', auth_revision: 3 };
+  const encoded = pb.InternalRaftRequest.encode({ ID: 5, header, lease_grant: { TTL: 9 } }).finish();
+  const request_ = pb.LeaseGrantRequest.encode({ TTL: 9 }).finish();
+  expect(decodeInternalRequest(encoded)).toEqual({ id: 77, kind: 'unknown', field: 8, request: expect.anything() });
+  expect(Buffer.from(decodeInternalRequest(encoded).request)).toEqual(Buffer.from(request_));
+});
+
+test('an entry of nothing is of an unknown kind', () => {
+  expect(decodeInternalRequest(new Uint8Array(0))).toEqual({
+    id: 0,
+    kind: 'unknown',
+    field: 0,
+    request: new Uint8Array(0),
+  });
+});
+
+test('an id of more bits than ours has no owner', () => {
+  const encoded = pb.InternalRaftRequest.encode(
+    pb.InternalRaftRequest.fromObject({ header: { ID: '18446744073709551615' }, put: {} }),
+  ).finish();
+  expect(decodeInternalRequest(encoded).id).toBe(0);
+});
+
+test('garbage is a ProtocolError or an entry', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+      try {
+        decodeInternalRequest(bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(ProtocolError);
+      }
+    }),
+    { seed: 32, numRuns: 2000 },
+  );
+});
+
+test('an AlarmRequest goes both ways', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom('get' as const, 'activate' as const, 'deactivate' as const),
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      fc.constantFrom('none' as const, 'nospace' as const, 'corrupt' as const),
+      (action, memberId, alarm) => {
+        const operation = { kind: 'alarm' as const, action, memberId, alarm };
+        const encoded = encodeAlarm(operation);
+        expect(decodeAlarm(encoded)).toEqual(operation);
+        const wire = pb.AlarmRequest.decode(encoded);
+        expect([wire.action, String(wire.memberID), wire.alarm]).toEqual([
+          ['get', 'activate', 'deactivate'].indexOf(action),
+          memberId.toString(),
+          ['none', 'nospace', 'corrupt'].indexOf(alarm),
+        ]);
+      },
+    ),
+    { seed: 33 },
+  );
+});
