@@ -100,7 +100,7 @@ export class Applier {
         this.#applySlice();
         const pressure = this.#options.backend.pressure();
         if (pressure !== undefined) await pressure;
-        else if (this.#queue.length > 0) await nextTurn();
+        else if (this.#queue.length > 0) await nextTurn(this.#options.clock);
       }
     } catch (error) {
       this.#failed = true;

@@ -7,7 +7,7 @@ import {
   decodeDeleteRange,
   decodePut,
   decodeTxn,
-  type InternalRequestKind,
+  type InternalKind,
 } from '../codec/index.ts';
 import type { MachineRequest } from '../machine/index.ts';
 
@@ -15,7 +15,7 @@ import type { MachineRequest } from '../machine/index.ts';
  * The bytes were decoded once before they were let into the log, so failing here is a broken invariant; so is a kind that this
  * version does not know: to pass over an entry that others apply would make this member differ from them.
  */
-export function machineRequest(kind: InternalRequestKind | 'unknown', request: Bytes): MachineRequest {
+export function machineRequest(kind: InternalKind | 'unknown', request: Bytes): MachineRequest {
   assert(kind !== 'unknown', 'an entry of a kind that this version does not know: it was written by a newer version');
   switch (kind) {
     case 'put':

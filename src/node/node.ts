@@ -231,7 +231,7 @@ export class Node implements Member, LogOwner {
       let until = clock.now() + SLICE_MS;
       while (!hash.step(HASH_STEP_ROWS)) {
         if (clock.now() < until) continue;
-        await nextTurn();
+        await nextTurn(clock);
         until = clock.now() + SLICE_MS;
       }
       return hash.result();

@@ -52,7 +52,7 @@ export class Reader {
       let until = this.#clock.now() + SLICE_MS;
       while (!read.step(STEP_ROWS)) {
         if (this.#clock.now() < until) continue;
-        await nextTurn();
+        await nextTurn(this.#clock);
         until = this.#clock.now() + SLICE_MS;
       }
       return read.result();

@@ -12,7 +12,12 @@ export class RealClock implements Clock {
     return Date.now();
   }
 
+  /** No delay means the end of this turn of the event loop: after the input that waits now has been handed out, and well before a timer could fire. */
   after(delayMs: number, fire: () => void): Timer {
+    if (delayMs === 0) {
+      const immediate = setImmediate(fire);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const timer = setTimeout(fire, delayMs);
     return { cancel: () => clearTimeout(timer) };
   }

@@ -10,11 +10,10 @@
  * So a lone writer waits for one sync, and a thousand share one.
  */
 
-import type { Bytes } from '../base/index.ts';
+import type { Bytes, Clock } from '../base/index.ts';
 import type { Entry } from '../codec/index.ts';
 import type { Wal } from '../storage/index.ts';
 import type { LogOwner, ReplicatedLog } from './log.ts';
-import { atTurnEnd } from './turn.ts';
 
 interface Waiting {
   readonly data: Bytes;
@@ -28,6 +27,7 @@ const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 export class SoloLog implements ReplicatedLog {
   readonly term: number;
   readonly leader: bigint;
+  readonly #clock: Clock;
   readonly #wal: Wal;
   readonly #owner: LogOwner;
   #lastIndex: number;
@@ -38,7 +38,8 @@ export class SoloLog implements ReplicatedLog {
   #closed = false;
 
   /** Everything in `wal`, up to `lastIndex`, must be on disk, and with it the hard state of `term`. */
-  constructor(options: { wal: Wal; owner: LogOwner; memberId: bigint; term: number; lastIndex: number }) {
+  constructor(options: { clock: Clock; wal: Wal; owner: LogOwner; memberId: bigint; term: number; lastIndex: number }) {
+    this.#clock = options.clock;
     this.#wal = options.wal;
     this.#owner = options.owner;
     this.leader = options.memberId;
@@ -73,7 +74,7 @@ export class SoloLog implements ReplicatedLog {
   #askForTurnEnd(): void {
     if (this.#turnEndAsked || this.#writing) return;
     this.#turnEndAsked = true;
-    atTurnEnd(() => {
+    this.#clock.after(0, () => {
       this.#turnEndAsked = false;
       void this.#writeGroup();
     });

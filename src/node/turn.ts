@@ -1,17 +1,15 @@
 /**
- * Turns of the event loop. What arrives in one turn is worked on together at its end: one write to the disk, one batch to
- * the store. And whatever takes long gives the loop back between its slices.
+ * Turns of the event loop, as the clock has them: a timer without delay fires at the end of the turn. What arrives in one turn is
+ * worked on together at its end: one write to the disk, one batch to the store. And whatever takes long gives the loop back
+ * between its slices.
  */
 
-/** Calls `work` after the input that is waiting now has been handed out. */
-export function atTurnEnd(work: () => void): void {
-  setImmediate(work);
-}
-
-/** Lets the loop serve others before going on. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
+import type { Clock } from '../base/index.ts';
 
 /** How long work may hold the loop before it must give way: well under the 10 ms that nothing may exceed. */
 export const SLICE_MS = 4;
+
+/** Lets others be served before going on. */
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.after(0, resolve));
+}
