@@ -1,0 +1,18 @@
+export type { WatcherDescription } from './describe.ts';
+export type { WatchGauges } from './gauges.ts';
+export { type Interval, IntervalTree } from './interval-tree.ts';
+export * from './limits.ts';
+export { SharedEvent } from './shared-event.ts';
+export { ALL_WATCHERS, type WatchResponse } from './watch-response.ts';
+export {
+  AUTO_WATCH_ID,
+  describeRange,
+  type StreamLabels,
+  type WatchRefusal,
+  type WatchRequest,
+  type WatchResult,
+  WatchStream,
+} from './watch-stream.ts';
+export type { Watchable } from './watchable.ts';
+export { WatchableStore } from './watchable-store.ts';
+export { PLAIN, type Watcher, type WatcherOptions, type WatcherState } from './watcher.ts';

@@ -1,0 +1,267 @@
+/**
+ * A WatchStream: the watchers of one client's stream, and the channel through which they are told.
+ *
+ *     client --create, cancel, progress--> WatchStream --watch, cancel, progress--> Watchable
+ *     client <-------- send loop <--take-- Channel <--------------offer------------ Watchable
+ *
+ * Ids are the client's names for its watchers. One that the client leaves open gets the least number that has not been
+ * given out by counting and is not in use. A cancelled watcher takes what is queued for it along, so that its id begins anew.
+ */
+
+import type { Key, KeyRange } from '../base/index.ts';
+import { Channel } from './channel.ts';
+import { CHANNEL_BYTES_MAX, CHANNEL_RESPONSES_LOW } from './limits.ts';
+import type { SharedEvent } from './shared-event.ts';
+import { ALL_WATCHERS, type WatchResponse } from './watch-response.ts';
+import type { Watchable } from './watchable.ts';
+import { Watcher, type WatcherOptions } from './watcher.ts';
+import { WatcherList } from './watcher-list.ts';
+
+/** Who the stream belongs to, for those who look for the cause of a lag. */
+export interface StreamLabels {
+  readonly peer: string;
+  readonly user: string;
+}
+
+export interface WatchRequest {
+  /** AUTO_WATCH_ID to have one chosen. */
+  readonly id: number;
+  readonly range: KeyRange;
+  /** 0 for what comes next. */
+  readonly startRev: number;
+  readonly options: WatcherOptions;
+}
+
+export const AUTO_WATCH_ID = 0;
+
+export type WatchRefusal = 'emptyRange' | 'duplicateId' | 'illegalId' | 'closed';
+
+export type WatchResult =
+  | { readonly ok: true; readonly id: number }
+  | { readonly ok: false; readonly refusal: WatchRefusal };
+
+const NO_EVENTS: readonly SharedEvent[] = [];
+
+export class WatchStream {
+  readonly labels: StreamLabels;
+  readonly #watchable: Watchable;
+  readonly #watchers = new Map<number, Watcher>();
+  readonly #channel = new Channel();
+  #nextId = 0;
+  #closed = false;
+  #readable: (() => void) | undefined = undefined;
+  /** A bookmark for all is in the channel; it was asked for again since. */
+  #bookmarkQueued = false;
+  #progressAgain = false;
+
+  // Kept by the store (placement.ts, progress.ts).
+  /** Those that wait for room, longest first, and the bytes that they hold in hand. */
+  readonly victims: WatcherList = new WatcherList();
+  heldBytes = 0;
+  /** How many of the watchers are behind: unsynced or victims. */
+  behind = 0;
+  /** The greatest start that lies, or lay, in the future. */
+  futureRev = 0;
+  /** A progress request waits until all watchers are synced. */
+  progressAwaited = false;
+
+  constructor(watchable: Watchable, labels: StreamLabels) {
+    this.#watchable = watchable;
+    this.labels = labels;
+  }
+
+  /** Creates a watcher. A refusal changes nothing. */
+  watch(request: WatchRequest): WatchResult {
+    const { range, startRev, options } = request;
+    if (range.end !== undefined && range.key >= range.end) return { ok: false, refusal: 'emptyRange' };
+    if (this.#closed) return { ok: false, refusal: 'closed' };
+    if (request.id < 0 || !Number.isSafeInteger(request.id)) return { ok: false, refusal: 'illegalId' };
+    if (request.id !== AUTO_WATCH_ID && this.#watchers.has(request.id)) return { ok: false, refusal: 'duplicateId' };
+    const id = request.id === AUTO_WATCH_ID ? this.#freeId() : request.id;
+    const watcher = new Watcher(this, id, range, startRev, options);
+    this.#watchers.set(id, watcher);
+    this.#watchable.watch(watcher, startRev);
+    if (this.#bookmarkQueued && !this.#watchable.isToldAll(watcher)) this.#recallBookmark();
+    return { ok: true, id };
+  }
+
+  /** Ends a watcher and drops what is queued for it. False: there is none of that id. */
+  cancel(id: number): boolean {
+    const watcher = this.#watchers.get(id);
+    if (watcher === undefined) return false;
+    this.#watchers.delete(id);
+    this.#drop(this.#channel.purge((response) => response.watcher === watcher));
+    this.#watchable.cancel(watcher);
+    this.#offerRoom();
+    return true;
+  }
+
+  /** Ends all watchers. What is queued can still be taken: the client has asked for it before it said that it will ask no more. */
+  finish(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // First: else the last of them that lags, by going, would make the store say that all have caught up.
+    this.#watchable.streamClosed(this);
+    for (const watcher of this.#watchers.values()) this.#watchable.cancel(watcher);
+    this.#watchers.clear();
+  }
+
+  /** Ends all watchers and drops all that is queued. */
+  close(): void {
+    this.finish();
+    this.#drop(this.#channel.purge(() => true));
+  }
+
+  /** The newest revision that watchers have been told of. */
+  rev(): number {
+    return this.#watchable.rev();
+  }
+
+  /** A bookmark for one watcher, once it is synced. Nothing if there is no such watcher. */
+  requestProgress(id: number): void {
+    const watcher = this.#watchers.get(id);
+    if (watcher !== undefined) this.#watchable.progress(watcher);
+  }
+
+  /** A bookmark for all watchers once all are synced, and until then one for each that is. Requests that wait for the same answer share it. */
+  requestProgressAll(): void {
+    if (this.#closed) return;
+    if (this.#bookmarkQueued) this.#progressAgain = true;
+    else this.#watchable.progressAll(this);
+  }
+
+  /** Called (from within whatever was called of the store) when the channel has been empty and is not any more. One listener. */
+  onReadable(listener: () => void): void {
+    this.#readable = listener;
+  }
+
+  /** The next response to be sent. */
+  take(): WatchResponse | undefined {
+    const response = this.#channel.take();
+    if (response === undefined) return undefined;
+    const { kind, watcher } = response;
+    if (kind === 'events') this.#watchable.dequeued(response.events.length, true);
+    else if (kind === 'compacted') this.#forget(watcher);
+    else if (watcher !== undefined) watcher.bookmarkQueued = false;
+    else this.#bookmarkTaken();
+    this.#offerRoom();
+    return response;
+  }
+
+  /** How many responses wait, of every kind. */
+  get queued(): number {
+    return this.#channel.length;
+  }
+
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  watchers(): Iterable<Watcher> {
+    return this.#watchers.values();
+  }
+
+  /** Bytes of events that wait in the channel for one watcher. */
+  queuedBytesOf(watcher: Watcher): number {
+    return this.#channel.bytesOf(watcher);
+  }
+
+  // ---- What the store puts in ----
+
+  /** How many more small responses with events the channel would take. */
+  get room(): number {
+    return this.#channel.room;
+  }
+
+  /** A response with events, if there is room for it. */
+  offer(watcher: Watcher, events: readonly SharedEvent[], revision: number, prevKv: boolean): boolean {
+    let bytes = 0;
+    for (const event of events) bytes += event.sizeBytes(prevKv);
+    if (!this.#channel.accepts(bytes)) return false;
+    this.#watchable.queued(events.length);
+    this.#push({ kind: 'events', watcher, watchId: watcher.id, events, revision, compactRevision: 0, bytes });
+    return true;
+  }
+
+  /** A bookmark for one watcher. One that is queued already will do: it was asked for by a clock, or is followed by one for all. */
+  bookmark(watcher: Watcher, revision: number): void {
+    watcher.progressWanted = false;
+    if (watcher.bookmarkQueued) return;
+    watcher.bookmarkQueued = true;
+    this.#push(wordOf('bookmark', watcher, revision, 0));
+  }
+
+  /** A bookmark for all watchers. */
+  bookmarkAll(revision: number): void {
+    this.#bookmarkQueued = true;
+    this.#push(wordOf('bookmark', undefined, revision, 0));
+  }
+
+  /** The last word about a watcher whose history is gone. Its id is free once this has been taken. */
+  announceCompaction(watcher: Watcher, compactRevision: number): void {
+    this.#push(wordOf('compacted', watcher, 0, compactRevision));
+  }
+
+  #push(response: WatchResponse): void {
+    const wasEmpty = this.#channel.length === 0;
+    this.#channel.push(response);
+    if (wasEmpty) this.#readable?.();
+  }
+
+  /**
+   * A bookmark for all is queued, and here comes a watcher of which it is not true. Its client would hear of the creation
+   * first, and take the bookmark for the new one as well: so the answer is given anew.
+   */
+  #recallBookmark(): void {
+    this.#channel.purge((response) => response.watchId === ALL_WATCHERS);
+    this.#bookmarkQueued = false;
+    this.#progressAgain = false;
+    this.#watchable.progressAll(this);
+  }
+
+  /** A request that came while the answer to an earlier one was queued wants a revision as new as itself. */
+  #bookmarkTaken(): void {
+    this.#bookmarkQueued = false;
+    if (!this.#progressAgain) return;
+    this.#progressAgain = false;
+    this.requestProgressAll();
+  }
+
+  #forget(watcher: Watcher | undefined): void {
+    if (watcher === undefined || this.#watchers.get(watcher.id) !== watcher) return;
+    this.#watchers.delete(watcher.id);
+    this.#watchable.cancel(watcher);
+  }
+
+  #drop(responses: readonly WatchResponse[]): void {
+    for (const { events } of responses) if (events.length > 0) this.#watchable.dequeued(events.length, false);
+  }
+
+  #offerRoom(): void {
+    if (this.victims.size === 0) return;
+    if (this.#channel.responses <= CHANNEL_RESPONSES_LOW && this.#channel.bytes <= CHANNEL_BYTES_MAX / 2) {
+      this.#watchable.roomIn(this);
+    }
+  }
+
+  #freeId(): number {
+    while (this.#watchers.has(this.#nextId)) this.#nextId++;
+    return this.#nextId++;
+  }
+}
+
+function wordOf(
+  kind: 'bookmark' | 'compacted',
+  watcher: Watcher | undefined,
+  revision: number,
+  compactRevision: number,
+): WatchResponse {
+  const watchId = watcher?.id ?? ALL_WATCHERS;
+  return { kind, watcher, watchId, events: NO_EVENTS, revision, compactRevision, bytes: 0 };
+}
+
+/** For messages: 'a', or '[a, b)', with what is not printable escaped. */
+export function describeRange(key: Key, end: Key | undefined): string {
+  const text = (part: Key): string => (part === '\u0100' ? '∞' : JSON.stringify(part).slice(1, -1));
+  return end === undefined ? text(key) : `[${text(key)}, ${text(end)})`;
+}
