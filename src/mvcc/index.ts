@@ -1,4 +1,11 @@
 export * from './backend.ts';
+export { CompactionJob } from './compaction.ts';
 export * from './event.ts';
+export { HashReading, type HashResult } from './hash.ts';
 export * from './key-value.ts';
 export * from './operation.ts';
+export { RangeReading } from './range.ts';
+export { StoreDamagedError } from './restore.ts';
+export type { LeaseExists, StoreCounters } from './state.ts';
+export * from './store.ts';
+export { WriteTxn } from './write-txn.ts';

@@ -1,0 +1,146 @@
+/**
+ * Transactions: if all comparisons hold then some operations, else others, which may be transactions again.
+ *
+ *     plan       evaluates the comparisons of every transaction that will run, the nested ones too, on the store as it is
+ *                before anything is written, and checks every operation that will run
+ *     execute    carries the plan out, within one write transaction
+ *
+ * So a nested transaction decides by what was there before the outermost one began, as in etcd; and a request that must be
+ * refused is refused before anything has changed, since what has been written cannot be taken back.
+ */
+
+import { compareBytes, EMPTY_BYTES, RequestError, unreachable } from '../base/index.ts';
+import type { KeyRevision } from './key-index.ts';
+import { decodeKeyValue, type KeyValue } from './key-value.ts';
+import type {
+  Compare,
+  CompareOperand,
+  CompareResult,
+  DeleteRangeOperation,
+  Operation,
+  OperationResult,
+  PutOperation,
+  RangeOperation,
+  TxnOperation,
+  TxnResult,
+} from './operation.ts';
+import type { StoreState } from './state.ts';
+import type { WriteTxn } from './write-txn.ts';
+
+/** What a transaction comes down to once its comparisons are known. */
+export interface TxnPlan {
+  readonly kind: 'plan';
+  readonly succeeded: boolean;
+  readonly steps: readonly (RangeOperation | PutOperation | DeleteRangeOperation | TxnPlan)[];
+}
+
+/** Throws RequestError leaseNotFound, keyNotFound, futureRevision, compacted, for the first operation that must be refused. */
+export function planTxn(state: StoreState, txn: TxnOperation): TxnPlan {
+  const succeeded = txn.compare.every((compare) => holds(state, compare));
+  const steps = (succeeded ? txn.success : txn.failure).map((operation) => planOperation(state, operation));
+  return { kind: 'plan', succeeded, steps };
+}
+
+function planOperation(state: StoreState, operation: Operation): TxnPlan['steps'][number] {
+  switch (operation.kind) {
+    case 'txn':
+      return planTxn(state, operation);
+    case 'put':
+      checkPut(state, operation);
+      return operation;
+    case 'range':
+      state.revisionToRead(operation.revision, state.currentRevision);
+      return operation;
+    case 'deleteRange':
+      return operation;
+    case 'empty':
+      throw new RequestError('keyNotFound');
+    default:
+      return unreachable(operation);
+  }
+}
+
+/** Throws RequestError leaseNotFound, keyNotFound if the put must be refused. */
+export function checkPut(state: StoreState, { key, lease, ignoreValue, ignoreLease }: PutOperation): void {
+  if (lease !== 0n && !state.leaseExists(lease)) throw new RequestError('leaseNotFound');
+  if ((ignoreValue || ignoreLease) && state.index.get(key)?.alive !== true) throw new RequestError('keyNotFound');
+}
+
+/** Whether carrying it out could change something, whichever branches run. */
+export function mayWrite(operation: Operation): boolean {
+  if (operation.kind === 'txn') return operation.success.some(mayWrite) || operation.failure.some(mayWrite);
+  return operation.kind === 'put' || operation.kind === 'deleteRange';
+}
+
+/** Carries out a plan that was made with nothing written since. */
+export function executePlan(write: WriteTxn, plan: TxnPlan): TxnResult {
+  const results = plan.steps.map((step): OperationResult => {
+    switch (step.kind) {
+      case 'plan':
+        return executePlan(write, step);
+      case 'put':
+        return write.put(step);
+      case 'deleteRange':
+        return write.deleteRange(step);
+      case 'range':
+        return write.range(step);
+      default:
+        return unreachable(step);
+    }
+  });
+  return { kind: 'txn', succeeded: plan.succeeded, results, revision: write.revision };
+}
+
+/** A comparison with a range must hold for every key in it. Where there is none, it is with zeros, and never holds for a value. */
+function holds(state: StoreState, { range, result, operand }: Compare): boolean {
+  let found = false;
+  let all = true;
+  state.index.visit(range.key, range.end ?? `${range.key}\0`, (_, entry) => {
+    const revision = entry.get(state.currentRevision);
+    if (revision === undefined) return true;
+    found = true;
+    all = matches(result, compareWith(state, revision, operand));
+    return all;
+  });
+  if (found) return all;
+  return operand.target !== 'value' && matches(result, compareWith(state, undefined, operand));
+}
+
+/** Negative, zero or positive as the store's side is less than, equal to or greater than the operand. */
+function compareWith(state: StoreState, revision: KeyRevision | undefined, operand: CompareOperand): number {
+  switch (operand.target) {
+    case 'version':
+      return (revision?.version ?? 0) - operand.number;
+    case 'create':
+      return (revision?.createRevision ?? 0) - operand.number;
+    case 'mod':
+      return (revision?.main ?? 0) - operand.number;
+    case 'value':
+      return compareBytes(pairAt(state, revision).value, operand.value);
+    case 'lease': {
+      const { lease } = pairAt(state, revision);
+      return lease === operand.lease ? 0 : lease < operand.lease ? -1 : 1;
+    }
+    default:
+      return unreachable(operand);
+  }
+}
+
+function pairAt(state: StoreState, revision: KeyRevision | undefined): KeyValue {
+  return decodeKeyValue(revision === undefined ? EMPTY_BYTES : state.record(revision));
+}
+
+function matches(result: CompareResult, order: number): boolean {
+  switch (result) {
+    case 'equal':
+      return order === 0;
+    case 'notEqual':
+      return order !== 0;
+    case 'greater':
+      return order > 0;
+    case 'less':
+      return order < 0;
+    default:
+      return unreachable(result);
+  }
+}
