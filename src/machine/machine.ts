@@ -34,11 +34,7 @@ export interface CompactionStarted {
   readonly job: CompactionJob;
 }
 
-export interface NothingResult {
-  readonly kind: 'nothing';
-}
-
-export type MachineResult = OperationResult | CompactionStarted | AlarmResult | NothingResult;
+export type MachineResult = OperationResult | CompactionStarted | AlarmResult;
 
 export type Applied =
   | { readonly ok: true; readonly result: MachineResult; readonly events: readonly Event[] }
@@ -78,7 +74,7 @@ export class Machine {
 
   /** Why an alarm forbids the request, if one does. */
   #refusal(request: MachineRequest): ErrorCode | undefined {
-    if (request.kind === 'alarm' || request.kind === 'nothing') return undefined;
+    if (request.kind === 'alarm') return undefined;
     if (this.#alarms.has('corrupt')) return 'corrupt';
     if (this.#alarms.has('nospace') && costBytes(request) > 0) return 'noSpace';
     return undefined;
@@ -100,8 +96,6 @@ export class Machine {
       }
       case 'alarm':
         return { ok: true, result: this.#applyAlarm(request), events: NO_EVENTS };
-      case 'nothing':
-        return { ok: true, result: { kind: 'nothing' }, events: NO_EVENTS };
       default:
         return unreachable(request);
     }

@@ -17,11 +17,4 @@ export interface AlarmRequest {
   readonly alarm: AlarmType | 'none';
 }
 
-/** `nothing` is the entry that a leader begins its term with. */
-export type MachineRequest =
-  | PutOperation
-  | DeleteRangeOperation
-  | TxnOperation
-  | CompactionRequest
-  | AlarmRequest
-  | { readonly kind: 'nothing' };
+export type MachineRequest = PutOperation | DeleteRangeOperation | TxnOperation | CompactionRequest | AlarmRequest;

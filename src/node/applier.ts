@@ -11,7 +11,7 @@
 import { assert, type Clock } from '../base/index.ts';
 import { decodeInternalRequest, type Entry } from '../codec/index.ts';
 import type { CompactionJob, Event } from '../mvcc/index.ts';
-import { type Applied, type Machine, type MachineRequest } from '../machine/index.ts';
+import type { Applied, Machine, MachineRequest } from '../machine/index.ts';
 import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
@@ -131,6 +131,7 @@ export class Applier {
     assert(entry.index === this.#index + 1, `entry ${entry.index} cannot follow applied index ${this.#index}`);
     this.#index = entry.index;
     this.#term = entry.term;
+    // The entry that a leader begins its term with.
     if (entry.data.length === 0) return undefined;
     const { id, kind, request } = decodeInternalRequest(entry.data);
     const started = this.#options.clock.now();
@@ -146,7 +147,6 @@ export class Applier {
   #outcome(applied: Applied): Outcome {
     if (!applied.ok) return applied;
     const { result } = applied;
-    if (result.kind === 'nothing') return { ok: true, result: { kind: 'nothing' } };
     if (result.kind !== 'compaction') return { ok: true, result };
     const removed = this.#options.compact(result.job);
     const compaction: CompactionResult = { kind: 'compaction', revision: result.revision, removed };

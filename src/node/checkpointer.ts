@@ -4,13 +4,15 @@
  * synced, the log marked, and the segments below the mark released.
  */
 
+import type { StoredPosition } from './log.ts';
+
 export interface CheckpointerOptions {
   /** Entries applied between two checkpoints (--snapshot-count). */
   readonly everyEntries: number;
   readonly appliedIndex: number;
-  /** Syncs the store; resolves to the index that it then holds durably. */
-  readonly checkpoint: () => Promise<number>;
-  readonly release: (index: number) => Promise<void>;
+  /** Syncs the store; resolves to what it then holds durably. */
+  readonly checkpoint: () => Promise<StoredPosition>;
+  readonly release: (stored: StoredPosition) => Promise<void>;
   readonly done: (index: number) => void;
   readonly failed: (error: Error) => void;
 }
@@ -40,10 +42,10 @@ export class Checkpointer {
 
   async #run(): Promise<void> {
     try {
-      const index = await this.#options.checkpoint();
-      await this.#options.release(index);
-      this.#last = index;
-      this.#options.done(index);
+      const stored = await this.#options.checkpoint();
+      await this.#options.release(stored);
+      this.#last = stored.index;
+      this.#options.done(stored.index);
     } catch (error) {
       this.#options.failed(error as Error);
     }

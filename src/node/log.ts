@@ -18,6 +18,12 @@ export interface LogOwner {
   failed(error: Error): void;
 }
 
+/** The last entry that the store holds. */
+export interface StoredPosition {
+  readonly index: number;
+  readonly term: number;
+}
+
 export interface ReplicatedLog {
   readonly term: number;
   /** 0n while there is none. */
@@ -30,7 +36,7 @@ export interface ReplicatedLog {
   propose(data: Bytes, refused: (error: Error) => void): void;
   /** The index up to which this member must have applied to see everything acknowledged before the call. */
   readIndex(): Promise<number>;
-  /** Everything up to `index` is safe in the store: the log may forget it. */
-  release(index: number): Promise<void>;
+  /** Everything up to here is on disk in the store: the log may forget it. */
+  release(stored: StoredPosition): Promise<void>;
   close(): Promise<void>;
 }

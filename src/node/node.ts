@@ -8,8 +8,7 @@
  */
 
 import { type Clock, RequestError } from '../base/index.ts';
-import { encodeAlarm } from '../codec/index.ts';
-import type { Entry } from '../codec/index.ts';
+import { encodeAlarm, encodeCompaction, type Entry } from '../codec/index.ts';
 import { costBytes, type Machine, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import type { Logger } from '../ops/index.ts';
@@ -112,8 +111,8 @@ export class Node implements Member, LogOwner {
     this.#checkpointer = new Checkpointer({
       everyEntries: settings.checkpointEntries,
       appliedIndex: parts.applied.index,
-      checkpoint: async () => (await backend.checkpoint()).index,
-      release: async (index) => await this.#log?.release(index),
+      checkpoint: () => backend.checkpoint(),
+      release: async (stored) => await this.#log?.release(stored),
       done: (index) => parts.logger.info('saved snapshot', { 'snapshot-index': index }),
       failed: (error) => this.storeFailed(error),
     });

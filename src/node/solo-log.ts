@@ -10,10 +10,10 @@
  * So a lone writer waits for one sync, and a thousand share one.
  */
 
-import type { Bytes, Clock } from '../base/index.ts';
+import { type Bytes, type Clock, EMPTY_BYTES } from '../base/index.ts';
 import type { Entry } from '../codec/index.ts';
-import type { Wal } from '../storage/index.ts';
-import type { LogOwner, ReplicatedLog } from './log.ts';
+import { type Wal, WalFailedError } from '../storage/index.ts';
+import type { LogOwner, ReplicatedLog, StoredPosition } from './log.ts';
 
 interface Waiting {
   readonly data: Bytes;
@@ -62,8 +62,9 @@ export class SoloLog implements ReplicatedLog {
     return Promise.resolve(this.#committedIndex);
   }
 
-  async release(index: number): Promise<void> {
-    await this.#wal.release(index);
+  async release(stored: StoredPosition): Promise<void> {
+    await this.#wal.markSnapshot({ ...stored, confState: EMPTY_BYTES });
+    await this.#wal.release(stored.index);
   }
 
   async close(): Promise<void> {
@@ -120,7 +121,7 @@ export class SoloLog implements ReplicatedLog {
    * what is on the disk, now or after a restart: that is for the owner, and the group's fate stays open.
    */
   #groupFailed(group: readonly Waiting[], error: Error): void {
-    if (this.#wal.failed !== undefined) {
+    if (error instanceof WalFailedError) {
       this.#owner.failed(error);
       return;
     }
