@@ -4,6 +4,9 @@ import { installed, type Running, running } from '../support/servers.ts';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
+const keysOf = async (client: Client, key: string, options: GetOptions): Promise<string[]> =>
+  (await client.get(key, options)).kvs.map((kv) => text(kv.key));
+
 describe.each(installed())('the client against $name', (target) => {
   let server: Running;
   let client: Client;
@@ -35,13 +38,14 @@ describe.each(installed())('the client against $name', (target) => {
 
   test('names ranges by end, prefix and from-key', async () => {
     for (const key of ['r/a', 'r/b', 'r/c', 'r0']) await client.put(key, key);
-    const keys = async (key: string, options: GetOptions): Promise<string[]> =>
-      (await client.get(key, options)).kvs.map((kv) => text(kv.key));
-    expect(await keys('r/a', { end: 'r/c' })).toEqual(['r/a', 'r/b']);
-    expect(await keys('r/', { prefix: true })).toEqual(['r/a', 'r/b', 'r/c']);
-    expect(await keys('r/c', { fromKey: true })).toEqual(['r/c', 'r0']);
-    expect(await keys('r/', { prefix: true, sort: { by: 'key', order: 'descend' }, limit: 2 })).toEqual(['r/c', 'r/b']);
-    expect((await keys('', { prefix: true })).length).toBeGreaterThanOrEqual(4);
+    expect(await keysOf(client, 'r/a', { end: 'r/c' })).toEqual(['r/a', 'r/b']);
+    expect(await keysOf(client, 'r/', { prefix: true })).toEqual(['r/a', 'r/b', 'r/c']);
+    expect(await keysOf(client, 'r/c', { fromKey: true })).toEqual(['r/c', 'r0']);
+    expect(await keysOf(client, 'r/', { prefix: true, sort: { by: 'key', order: 'descend' }, limit: 2 })).toEqual([
+      'r/c',
+      'r/b',
+    ]);
+    expect((await keysOf(client, '', { prefix: true })).length).toBeGreaterThanOrEqual(4);
   });
 
   test('carries out one branch of a transaction, and transactions within it', async () => {

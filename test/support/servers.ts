@@ -18,18 +18,25 @@ export interface Target {
 
 const NODE_ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
-/** Debian's etcd 3.4. Its peer port is the one after the client port. */
+/** A cluster of one. The peer port is the one after the client port. */
+function clusterFlags(clientPort: number): readonly string[] {
+  const peer = `http://127.0.0.1:${clientPort + 1}`;
+  return [
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    '--max-txn-ops=128',
+  ];
+}
+
+/** Debian's etcd 3.4. */
 export const etcd: Target = {
   name: 'etcd',
   start(clientPort, dataDir) {
-    const peer = `http://127.0.0.1:${clientPort + 1}`;
     return ServerProcess.start({
       command: [
         'etcd',
-        `--listen-peer-urls=${peer}`,
-        `--initial-advertise-peer-urls=${peer}`,
-        `--initial-cluster=default=${peer}`,
-        '--max-txn-ops=128',
+        ...clusterFlags(clientPort),
         '--logger=zap',
         // Alone in its cluster it need not wait long for a leader.
         '--heartbeat-interval=10',
@@ -47,7 +54,7 @@ export const watchraft: Target = {
   start(clientPort, dataDir) {
     if (!existsSync(NODE_ENTRY)) throw new Error(`${NODE_ENTRY} is missing: run npm run build first`);
     return ServerProcess.start({
-      command: [process.execPath, NODE_ENTRY, '--max-txn-ops=128'],
+      command: [process.execPath, NODE_ENTRY, ...clusterFlags(clientPort)],
       dataDir,
       clientPort,
     });

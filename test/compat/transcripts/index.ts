@@ -1,0 +1,18 @@
+/** All transcripts. */
+
+import type { Transcript } from '../exchange.ts';
+import { compactions } from './compactions.ts';
+import { ranges } from './ranges.ts';
+import { txns } from './txns.ts';
+import { watchHistory } from './watch-history.ts';
+import { watches } from './watches.ts';
+import { writes } from './writes.ts';
+
+export const transcripts: readonly Transcript[] = [
+  ...ranges,
+  ...writes,
+  ...txns,
+  ...compactions,
+  ...watches,
+  ...watchHistory,
+];
