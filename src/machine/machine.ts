@@ -104,7 +104,8 @@ export class Machine {
   #applyAlarm(request: AlarmRequest): AlarmResult {
     const revision = this.store.currentRevision;
     const { action, memberId, alarm: type } = request;
-    if (action === 'get') return { kind: 'alarm', alarms: this.#alarms.list(type === 'none' ? undefined : type), revision };
+    if (action === 'get')
+      return { kind: 'alarm', alarms: this.#alarms.list(type === 'none' ? undefined : type), revision };
     if (type === 'none') return { kind: 'alarm', alarms: [], revision };
     const alarm: Alarm = { memberId, type };
     const changed = action === 'activate' ? this.#alarms.activate(alarm) : this.#alarms.deactivate(alarm);

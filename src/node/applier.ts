@@ -10,8 +10,8 @@
 
 import { assert, type Clock } from '../base/index.ts';
 import { decodeInternalRequest, type Entry } from '../codec/index.ts';
-import type { CompactionJob, Event } from '../mvcc/index.ts';
 import type { Applied, Machine, MachineRequest } from '../machine/index.ts';
+import type { CompactionJob, Event } from '../mvcc/index.ts';
 import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';

@@ -41,7 +41,8 @@ export class AutoCompaction {
 
   start(): void {
     const { mode } = this.#options;
-    const every = mode.mode === 'revision' ? REVISION_INTERVAL_MS : this.#intervalMs(mode.retentionMs) / NOTES_PER_INTERVAL;
+    const every =
+      mode.mode === 'revision' ? REVISION_INTERVAL_MS : this.#intervalMs(mode.retentionMs) / NOTES_PER_INTERVAL;
     this.#timer = this.#options.clock.after(every, () => {
       if (mode.mode === 'revision') this.#compact(this.#options.currentRevision() - mode.keepRevisions);
       else this.#note(mode.retentionMs);

@@ -49,6 +49,9 @@ export interface BootedNode {
   stop(): Promise<void>;
 }
 
+/** There is no lessor yet: no lease exists. */
+const NO_LEASES = (): boolean => false;
+
 interface OpenedLog {
   readonly wal: Wal;
   readonly metadata: WalMetadata;
@@ -115,7 +118,7 @@ async function openLog(options: BootOptions): Promise<OpenedLog> {
 
 /** Reads every record, in slices, checking each; the index is built on the way. */
 async function loadStore(backend: DurableBackend, { clock }: BootOptions): Promise<Store> {
-  const store = new Store(backend);
+  const store = new Store(backend, NO_LEASES);
   let until = clock.now() + SLICE_MS;
   for await (const records of backend.scan()) {
     for (const record of records) {
@@ -155,7 +158,10 @@ async function lead(node: Node, opened: OpenedLog, memberId: bigint, options: Bo
   await wal.append([first], { term, vote: memberId, commit: wal.lastIndex });
   const applied = node.status().appliedIndex;
   const missing = entries.filter((entry) => entry.index > applied);
-  assert(missing.length === wal.lastIndex - 1 - applied, `${missing.length} entries after ${applied} to ${wal.lastIndex}`);
+  assert(
+    missing.length === wal.lastIndex - 1 - applied,
+    `${missing.length} entries after ${applied} to ${wal.lastIndex}`,
+  );
   node.committed([...missing, first]);
   await node.reached(index);
   options.logger.info('restored the store and replayed the log', {

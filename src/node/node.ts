@@ -8,7 +8,7 @@
  */
 
 import { type Clock, RequestError } from '../base/index.ts';
-import { encodeAlarm, encodeCompaction, type Entry } from '../codec/index.ts';
+import { type Entry, encodeAlarm, encodeCompaction } from '../codec/index.ts';
 import { costBytes, type Machine, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import type { Logger } from '../ops/index.ts';
@@ -158,7 +158,8 @@ export class Node implements Member, LogOwner {
     this.#proposer.refuse('logFailed');
     this.#parts.logger.error('the store cannot be written: writes are refused until the member is restarted', {
       error: error.message,
-      remedy: 'free space or mend the disk below the data directory, then restart the member; nothing acknowledged is lost',
+      remedy:
+        'free space or mend the disk below the data directory, then restart the member; nothing acknowledged is lost',
     });
   }
 
@@ -318,7 +319,8 @@ export class Node implements Member, LogOwner {
             if (outcome.ok) logger.info('completed auto-compaction', { revision });
             else logger.warn('auto-compaction was refused', { revision, error: outcome.error });
           },
-          (error: unknown) => logger.warn('auto-compaction failed; the next interval tries again', { revision, error: String(error) }),
+          (error: unknown) =>
+            logger.warn('auto-compaction failed; the next interval tries again', { revision, error: String(error) }),
         );
       },
     });

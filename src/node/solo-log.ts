@@ -86,12 +86,14 @@ export class SoloLog implements ReplicatedLog {
     if (this.#writing || this.#closed || this.#waiting.length === 0) return;
     this.#writing = true;
     const group = this.#takeGroup();
-    const entries = group.map((waiting, i): Entry => ({
-      type: 'normal',
-      term: this.term,
-      index: this.#lastIndex + 1 + i,
-      data: waiting.data,
-    }));
+    const entries = group.map(
+      (waiting, i): Entry => ({
+        type: 'normal',
+        term: this.term,
+        index: this.#lastIndex + 1 + i,
+        data: waiting.data,
+      }),
+    );
     try {
       await this.#wal.append(entries);
       this.#lastIndex += entries.length;

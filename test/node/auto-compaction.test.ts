@@ -6,7 +6,11 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 /** A store that gains ten revisions a minute, and the revisions that are compacted to, with the minute of each. */
-function compactions(mode: AutoCompactionMode, minutes: number, isLeader = true): readonly (readonly [number, number])[] {
+function compactions(
+  mode: AutoCompactionMode,
+  minutes: number,
+  isLeader = true,
+): readonly (readonly [number, number])[] {
   const clock = new SimulatedClock();
   const seen: [number, number][] = [];
   const auto = new AutoCompaction({
