@@ -106,9 +106,16 @@ export class RaftState {
     return this.configurations.latest;
   }
 
-  /** Whether this member may stand for election. */
+  /**
+   * Whether this member may stand for election: as a voter; or as one that the newest configuration leaves out, as long as that is not
+   * known to be committed (4.2.2, figure 4.6). It may be the only one that can still win: 1 led 1 and 4, appended a configuration
+   * of 4 alone, and fell. 4 needs the vote of 1 and does not get it, because the log of 1 is longer. It does not vote for itself then.
+   */
   get promotable(): boolean {
-    return isVoter(this.configuration, this.id);
+    const { configurations, log } = this;
+    if (isVoter(configurations.latest, this.id)) return true;
+    const { latestIndex } = configurations;
+    return latestIndex > log.commit && isVoter(configurations.at(latestIndex - 1), this.id);
   }
 
   /** Whether an entry of this term is committed: only then is the leader sure to know every commit before it (3.6.2, 6.4). */
