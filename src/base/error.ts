@@ -51,6 +51,7 @@ export type ErrorCode =
   | 'duplicateKey'
   | 'invalidClientApiVersion'
   | 'invalidSortOption'
+  | 'rangeStreamUnsupported'
   | 'badMemberUrls'
   | 'requestTooLarge'
   | 'compacted'
@@ -67,6 +68,7 @@ export type ErrorCode =
   | 'timeout'
   | 'corrupt'
   | 'watchCanceled'
+  | 'unknownService'
   | 'logFailed';
 
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
@@ -78,6 +80,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   duplicateKey: definite(Status.invalidArgument, 'duplicate key given in txn request'),
   invalidClientApiVersion: definite(Status.invalidArgument, 'invalid client api version'),
   invalidSortOption: definite(Status.invalidArgument, 'invalid sort option'),
+  rangeStreamUnsupported: definite(
+    Status.unimplemented,
+    'range stream with a sort order or revision filters is not supported',
+  ),
   badMemberUrls: definite(Status.invalidArgument, 'given member URLs are invalid'),
   requestTooLarge: definite(Status.invalidArgument, 'request is too large'),
   compacted: definite(Status.outOfRange, 'mvcc: required revision has been compacted'),
@@ -94,6 +100,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   timeout: indefinite(Status.unavailable, 'request timed out'),
   corrupt: definite(Status.dataLoss, 'corrupt cluster'),
   watchCanceled: definite(Status.canceled, 'watch canceled'),
+  /** Of the health service, whose words are gRPC's. */
+  unknownService: { status: Status.notFound, text: 'unknown service', definite: true },
   /** Ours: the log could not be written (disk full). etcd would panic here. */
   logFailed: definite(Status.unavailable, 'the log cannot be written'),
 };

@@ -6,3 +6,4 @@ export * from './error.ts';
 export * from './key.ts';
 export * from './logger.ts';
 export * from './prng.ts';
+export * from './version.ts';

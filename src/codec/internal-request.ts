@@ -11,6 +11,7 @@
 import { assert, type Bytes } from '../base/index.ts';
 import { ProtoReader } from './proto-reader.ts';
 import { joined, ProtoWriter } from './proto-writer.ts';
+import { varintBytes } from './strict.ts';
 
 /** Field numbers of the kinds that we make and understand: proto/internal.proto. */
 const FIELDS = { put: 4, deleteRange: 5, txn: 6, compaction: 7, alarm: 10 } as const;
@@ -36,12 +37,12 @@ export interface UnknownInternalRequest {
   readonly request: Bytes;
 }
 
-/** Header and prefixes around a request, at most: two tags and lengths, an id of ten bytes. */
-const WRAPPING_BYTES = 3 + 1 + 10 + 1 + 4;
+/** The header with an id of ten bytes (2 + 1 for the field, 1 for the id's tag), and the request's tag. */
+const WRAPPING_BYTES = 3 + 1 + 10 + 1;
 
-/** Upper bound for the bytes of an encoded InternalRaftRequest around a request of `requestBytes`. */
+/** Bytes of an InternalRaftRequest around a request of `requestBytes`, if its id takes ten bytes, as etcd's do. Ours are shorter. */
 export function internalRequestBytes(requestBytes: number): number {
-  return WRAPPING_BYTES + requestBytes;
+  return WRAPPING_BYTES + varintBytes(requestBytes) + requestBytes;
 }
 
 /** The bytes of an entry. The request is copied. */

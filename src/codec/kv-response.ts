@@ -12,12 +12,47 @@ import { type ResponseHeader, writeHeader } from './response-header.ts';
 /** A header, and what proto adds to each KeyValue. */
 const HEADER_BYTES = 64;
 const KEY_VALUE_PREFIX_BYTES = 4;
+const EXPECTED_KEY_VALUES_MAX = 256;
 
 export function encodeRangeResponse(header: ResponseHeader, result: RangeResult): EncodedMessage {
-  const writer = new ProtoWriter(expectedBytes(result.kvs));
-  writeRange(writer, result);
-  writeHeader(writer, header);
-  return writer.finish();
+  const encoder = new RangeResponseEncoder(header, result);
+  while (!encoder.step(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
+  return encoder.finish();
+}
+
+/** Encodes a RangeResponse of any size in steps, so that others may run in between. */
+export class RangeResponseEncoder {
+  readonly #header: ResponseHeader;
+  readonly #kvs: readonly Bytes[];
+  readonly #writer: ProtoWriter;
+  /** Pairs still to be written, the last first. */
+  #left: number;
+
+  constructor(header: ResponseHeader, result: RangeResult) {
+    this.#header = header;
+    this.#kvs = result.kvs;
+    this.#left = result.kvs.length;
+    this.#writer = new ProtoWriter(expectedBytes(result.kvs));
+    this.#writer.numberField(4, result.count);
+    this.#writer.boolField(3, result.more);
+  }
+
+  /** Writes at most so many pairs, and no more once so many bytes are written. True if all are. */
+  step(pairsMax: number, bytesMax: number): boolean {
+    const until = Math.max(this.#left - pairsMax, 0);
+    const bytesUntil = this.#writer.length + bytesMax;
+    while (this.#left > until && this.#writer.length < bytesUntil) {
+      this.#left--;
+      writeKeyValue(this.#writer, 2, this.#kvs[this.#left]);
+    }
+    return this.#left === 0;
+  }
+
+  finish(): EncodedMessage {
+    assert(this.#left === 0, `${this.#left} pairs have not been written`);
+    writeHeader(this.#writer, this.#header);
+    return this.#writer.finish();
+  }
 }
 
 /**
@@ -124,15 +159,18 @@ function writeInnerHeader(writer: ProtoWriter, revision: number): void {
 }
 
 function writeKeyValues(writer: ProtoWriter, field: number, kvs: readonly Bytes[]): void {
-  for (let i = kvs.length - 1; i >= 0; i--) {
-    const kv = kvs[i];
-    assert(kv !== undefined, 'a hole among the pairs');
-    writer.bytesField(field, kv);
-  }
+  for (let i = kvs.length - 1; i >= 0; i--) writeKeyValue(writer, field, kvs[i]);
+}
+
+function writeKeyValue(writer: ProtoWriter, field: number, kv: Bytes | undefined): void {
+  assert(kv !== undefined, 'a hole among the pairs');
+  writer.bytesField(field, kv);
 }
 
 function expectedBytes(kvs: readonly Bytes[]): number {
   let bytes = HEADER_BYTES;
-  for (const kv of kvs) bytes += KEY_VALUE_PREFIX_BYTES + (kv.length < PIECE_BYTES_MIN ? kv.length : 0);
+  // Beyond a chunk's size the guess does not matter.
+  for (const kv of kvs.slice(0, EXPECTED_KEY_VALUES_MAX))
+    bytes += KEY_VALUE_PREFIX_BYTES + (kv.length < PIECE_BYTES_MIN ? kv.length : 0);
   return bytes;
 }

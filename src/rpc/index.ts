@@ -1,0 +1,5 @@
+export * from './health.ts';
+export * from './http/probes.ts';
+export * from './http/routes.ts';
+export * from './method-table.ts';
+export * from './services.ts';

@@ -1,0 +1,140 @@
+/**
+ * etcdserverpb.KV. A write is checked and handed to the log as the bytes that came; a read asks whether this member is up to
+ * date (unless it is serializable) and then reads the store here.
+ *
+ *     put        decode -> check -> propose -> what applying it came to -> encode
+ *     range      decode -> check -> readIndex -> range -> encode
+ */
+
+import { type Bytes, RequestError } from '../base/index.ts';
+import {
+  type CompactionOperation,
+  decodeCompaction,
+  decodeDeleteRange,
+  decodePut,
+  decodeRange,
+  decodeTxn,
+  encodeDeleteRangeResponse,
+  encodeHeaderOnly,
+  encodePutResponse,
+  encodeTxnResponse,
+} from '../codec/index.ts';
+import type { Operation, TxnOperation } from '../mvcc/index.ts';
+import type { Member, Outcome, Proposal } from '../node/index.ts';
+import type { Message, Method } from '../wire/index.ts';
+import { headerOf } from './header.ts';
+import { encodeRangeInSlices } from './range-encoding.ts';
+import { rangeStream } from './range-stream.ts';
+import { checkDeleteRange, checkPut, checkRange, checkRequestBytes, checkTxn } from './validation.ts';
+
+export interface KvOptions {
+  readonly member: Member;
+  /** --max-request-bytes */
+  readonly requestBytesMax: number;
+  /** --max-txn-ops */
+  readonly txnOpsMax: number;
+}
+
+export function kvMethods(options: KvOptions): readonly (readonly [string, Method])[] {
+  const kv = new KvService(options);
+  const { member, requestBytesMax } = options;
+  return [
+    ['/etcdserverpb.KV/Range', { kind: 'unary', handler: (request) => kv.range(request) }],
+    ['/etcdserverpb.KV/RangeStream', { kind: 'serverStream', handler: rangeStream({ member, requestBytesMax }) }],
+    ['/etcdserverpb.KV/Put', { kind: 'unary', handler: (request) => kv.put(request) }],
+    ['/etcdserverpb.KV/DeleteRange', { kind: 'unary', handler: (request) => kv.deleteRange(request) }],
+    ['/etcdserverpb.KV/Txn', { kind: 'unary', handler: (request) => kv.txn(request) }],
+    ['/etcdserverpb.KV/Compact', { kind: 'unary', handler: (request) => kv.compact(request) }],
+  ];
+}
+
+type Result = (Outcome & { readonly ok: true })['result'];
+
+class KvService {
+  readonly #options: KvOptions;
+  readonly #member: Member;
+
+  constructor(options: KvOptions) {
+    this.#options = options;
+    this.#member = options.member;
+  }
+
+  async range(request: Bytes): Promise<Message> {
+    const operation = decodeRange(request);
+    checkRange(operation);
+    if (!operation.serializable) await this.#member.readIndex();
+    const result = await this.#member.range(operation);
+    return encodeRangeInSlices(headerOf(this.#member, result.revision), result);
+  }
+
+  async put(request: Bytes): Promise<Message> {
+    checkPut(decodePut(request));
+    const result = await this.#propose({ kind: 'put', request });
+    if (result.kind !== 'put') throw unexpected(result);
+    return encodePutResponse(headerOf(this.#member, result.revision), result);
+  }
+
+  async deleteRange(request: Bytes): Promise<Message> {
+    checkDeleteRange(decodeDeleteRange(request));
+    const result = await this.#propose({ kind: 'deleteRange', request });
+    if (result.kind !== 'deleteRange') throw unexpected(result);
+    return encodeDeleteRangeResponse(headerOf(this.#member, result.revision), result);
+  }
+
+  async txn(request: Bytes): Promise<Message> {
+    const operation = decodeTxn(request);
+    checkTxn(operation, this.#options.txnOpsMax);
+    const result = isReadOnly(operation)
+      ? await this.#readTxn(operation)
+      : await this.#propose({ kind: 'txn', request });
+    if (result.kind !== 'txn') throw unexpected(result);
+    return encodeTxnResponse(headerOf(this.#member, result.revision), result);
+  }
+
+  async compact(request: Bytes): Promise<Message> {
+    const operation: CompactionOperation = decodeCompaction(request);
+    const result = await this.#propose({ kind: 'compaction', request });
+    if (result.kind !== 'compaction') throw unexpected(result);
+    if (operation.physical) await result.removed;
+    return encodeHeaderOnly(headerOf(this.#member, result.revision));
+  }
+
+  async #readTxn(operation: TxnOperation): Promise<Result> {
+    if (!isSerializable(operation)) await this.#member.readIndex();
+    return this.#member.readTxn(operation);
+  }
+
+  async #propose(proposal: Proposal): Promise<Result> {
+    checkRequestBytes(proposal.request.length, this.#options.requestBytesMax);
+    const outcome = await this.#member.propose(proposal);
+    if (!outcome.ok) throw new RequestError(outcome.error);
+    return outcome.result;
+  }
+}
+
+/** The error for a result of another kind than the request: a bug of ours. */
+function unexpected(result: Result): Error {
+  return new Error(`a request came to a result of kind ${result.kind}`);
+}
+
+function operationsOf(txn: TxnOperation): readonly Operation[] {
+  return [...txn.success, ...txn.failure];
+}
+
+/** Whether nothing that the transaction might do changes the store. */
+function isReadOnly(txn: TxnOperation): boolean {
+  return operationsOf(txn).every(
+    (operation) => operation.kind === 'range' || (operation.kind === 'txn' && isReadOnly(operation)),
+  );
+}
+
+/** Whether every range that the transaction might read is content with this member's store as it is. One that reads nothing but its compares is not. */
+function isSerializable(txn: TxnOperation): boolean {
+  const operations = operationsOf(txn);
+  return (
+    operations.length > 0 &&
+    operations.every((operation) =>
+      operation.kind === 'txn' ? isSerializable(operation) : operation.kind === 'range' && operation.serializable,
+    )
+  );
+}

@@ -1,0 +1,88 @@
+/** All services of the client port, put together. */
+
+import { assert, RequestError } from '../base/index.ts';
+import type { Member } from '../node/index.ts';
+import type { CallContext, Method, Methods } from '../wire/index.ts';
+import { clusterMethods } from './cluster.ts';
+import { healthMethods, type ServingState } from './health.ts';
+import { kvMethods } from './kv.ts';
+import { maintenanceMethods } from './maintenance.ts';
+import { METHOD_TABLE } from './method-table.ts';
+
+export interface ServicesOptions {
+  readonly member: Member;
+  /** --max-request-bytes */
+  readonly requestBytesMax: number;
+  /** --max-txn-ops */
+  readonly txnOpsMax: number;
+  readonly serving: ServingState;
+  /** Watch.Watch, as rpc/watch makes it. */
+  readonly watch: Method;
+}
+
+/** What a request may have beside the largest proposal: etcd's allowance for gRPC and the wrapping. */
+const REQUEST_OVERHEAD_BYTES: number = 512 * 1024;
+
+/** The largest message that the server takes in, for --max-request-bytes. */
+export function receiveBytesMax(requestBytesMax: number): number {
+  return requestBytesMax + REQUEST_OVERHEAD_BYTES;
+}
+
+/** Everything that is served. Methods of METHOD_TABLE that are missing here are answered Unimplemented. */
+export function services(options: ServicesOptions): Methods {
+  const { member } = options;
+  const methods = new Map<string, Method>([
+    ...kvMethods(options),
+    ...maintenanceMethods(member),
+    ...clusterMethods(member),
+    ['/etcdserverpb.Watch/Watch', options.watch],
+  ]);
+  for (const [name, method] of methods) methods.set(name, demandingLeader(member, method));
+  // Whether there is a leader is nothing that the health of this server depends on.
+  for (const [name, method] of healthMethods(options.serving)) methods.set(name, method);
+  for (const [name, { kind }] of methods) {
+    assert(METHOD_TABLE.get(name)?.kind === kind, `${name} is not in the method table as ${kind}`);
+  }
+  return methods;
+}
+
+/** Refuses calls that want a leader (metadata `hasleader: true`) while this member knows of none. */
+function demandingLeader(member: Member, method: Method): Method {
+  const check = (call: CallContext): void => {
+    if (member.status().leader === 0n && call.metadata.get('hasleader') === 'true') throw new RequestError('noLeader');
+  };
+  switch (method.kind) {
+    case 'unary': {
+      const { handler } = method;
+      return {
+        kind: 'unary',
+        handler(request, call) {
+          check(call);
+          return handler(request, call);
+        },
+      };
+    }
+    case 'serverStream': {
+      const { handler } = method;
+      return {
+        kind: 'serverStream',
+        handler(request, stream, call) {
+          check(call);
+          return handler(request, stream, call);
+        },
+      };
+    }
+    case 'duplex': {
+      const { handler } = method;
+      return {
+        kind: 'duplex',
+        handler(stream, call) {
+          check(call);
+          handler(stream, call);
+        },
+      };
+    }
+    default:
+      return method satisfies never;
+  }
+}
