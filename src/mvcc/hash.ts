@@ -6,9 +6,16 @@
  *
  *     main, 8 bytes, big endian | '_' | sub, 8 bytes, big endian | 't' if a tombstone | the encoded KeyValue
  *
- * How far compaction has got must not matter, so of the records up to the compact revision only those count that no
- * compaction up to `revision` would remove. Their places come from the index, which is in the order of keys, and are
- * sorted; above the compact revision nothing is missing, and the revisions are simply counted through.
+ * How far compaction has got must not matter. So of the records up to the compact revision only those count that a compaction
+ * at `revision` would leave, and no tombstone at all: etcd up to 3.5.15 removes one that lies exactly at the compact
+ * revision, later versions keep it and leave it out here. One peculiarity: if there is not one key at `revision`, etcd
+ * takes it that there was no compaction and hashes what is there, which is what the compaction has left.
+ *
+ * The places of those records come from the index, which is in the order of keys, and are sorted; above the compact revision
+ * nothing is missing, and the revisions are simply counted through.
+ *
+ * Compared with a running etcd 3.4.23 over thousands of random histories with compactions: equal wherever both answer.
+ * 3.4 refuses to hash at the compact revision itself, later versions do not.
  */
 
 import { assert, type Bytes, bytesOf, crc32c, KEY_INFINITY, type Key } from '../base/index.ts';
@@ -42,7 +49,10 @@ export class HashReading {
   readonly #revision: number;
   /** The compact revision when the read began. */
   readonly #compactRevision: number;
-  readonly #kept = new SlicedSort<Place>((a, b) => a.main - b.main || a.sub - b.sub);
+  readonly #kept: SlicedSort<Place> = new SlicedSort<Place>((a, b) => a.main - b.main || a.sub - b.sub);
+  /** Of the records up to the compact revision those count that are seen by a read at this revision. */
+  #keptAt: number;
+  #anyKey = false;
   readonly #place = new Uint8Array(18);
   readonly #placeView = new DataView(this.#place.buffer);
   #stage: Stage;
@@ -59,6 +69,7 @@ export class HashReading {
     this.#state = state;
     this.#revision = state.revisionToRead(revision, state.currentRevision);
     this.#compactRevision = state.compactRevision;
+    this.#keptAt = this.#revision;
     // The first write of a store is revision 2.
     this.#main = Math.max(this.#compactRevision, 1) + 1;
     this.#stage = this.#compactRevision < 0 ? 'above' : 'collect';
@@ -98,14 +109,20 @@ export class HashReading {
         return false;
       }
       left--;
-      const revision = entry.get(this.#revision);
-      if (revision !== undefined && revision.main <= this.#compactRevision) {
-        this.#kept.add({ main: revision.main, sub: revision.sub });
-      }
+      const revision = entry.get(this.#keptAt);
+      if (revision === undefined) return true;
+      this.#anyKey = true;
+      if (revision.main <= this.#compactRevision) this.#kept.add({ main: revision.main, sub: revision.sub });
       return true;
     });
-    if (next !== undefined) this.#from = next;
-    else this.#stage = 'kept';
+    if (next !== undefined) {
+      this.#from = next;
+    } else if (this.#anyKey || this.#keptAt === this.#compactRevision) {
+      this.#stage = 'kept';
+    } else {
+      this.#keptAt = this.#compactRevision;
+      this.#from = '';
+    }
     return left;
   }
 

@@ -9,7 +9,7 @@
  * refused is refused before anything has changed, since what has been written cannot be taken back.
  */
 
-import { compareBytes, EMPTY_BYTES, RequestError, unreachable } from '../base/index.ts';
+import { compareBytes, EMPTY_BYTES, inRange, RequestError, unreachable } from '../base/index.ts';
 import type { KeyRevision } from './key-index.ts';
 import { decodeKeyValue, type KeyValue } from './key-value.ts';
 import type {
@@ -34,36 +34,59 @@ export interface TxnPlan {
   readonly steps: readonly (RangeOperation | PutOperation | DeleteRangeOperation | TxnPlan)[];
 }
 
+type Write = PutOperation | DeleteRangeOperation;
+
 /** Throws RequestError leaseNotFound, keyNotFound, futureRevision, compacted, for the first operation that must be refused. */
 export function planTxn(state: StoreState, txn: TxnOperation): TxnPlan {
-  const succeeded = txn.compare.every((compare) => holds(state, compare));
-  const steps = (succeeded ? txn.success : txn.failure).map((operation) => planOperation(state, operation));
-  return { kind: 'plan', succeeded, steps };
-}
-
-function planOperation(state: StoreState, operation: Operation): TxnPlan['steps'][number] {
-  switch (operation.kind) {
-    case 'txn':
-      return planTxn(state, operation);
-    case 'put':
-      checkPut(state, operation);
-      return operation;
-    case 'range':
-      state.revisionToRead(operation.revision, state.currentRevision);
-      return operation;
-    case 'deleteRange':
-      return operation;
-    case 'empty':
-      throw new RequestError('keyNotFound');
-    default:
-      return unreachable(operation);
-  }
+  const writes: Write[] = [];
+  const plan = (nested: TxnOperation): TxnPlan => {
+    const succeeded = nested.compare.every((compare) => holds(state, compare));
+    const steps = (succeeded ? nested.success : nested.failure).map((operation): TxnPlan['steps'][number] => {
+      switch (operation.kind) {
+        case 'txn':
+          return plan(operation);
+        case 'put':
+          checkPut(state, operation);
+          checkPutAfter(writes, operation);
+          writes.push(operation);
+          return operation;
+        case 'deleteRange':
+          writes.push(operation);
+          return operation;
+        case 'range':
+          checkRange(state, operation);
+          return operation;
+        case 'empty':
+          throw new RequestError('keyNotFound');
+        default:
+          return unreachable(operation);
+      }
+    });
+    return { kind: 'plan', succeeded, steps };
+  };
+  return plan(txn);
 }
 
 /** Throws RequestError leaseNotFound, keyNotFound if the put must be refused. */
 export function checkPut(state: StoreState, { key, lease, ignoreValue, ignoreLease }: PutOperation): void {
   if (lease !== 0n && !state.leaseExists(lease)) throw new RequestError('leaseNotFound');
   if ((ignoreValue || ignoreLease) && state.index.get(key)?.alive !== true) throw new RequestError('keyNotFound');
+}
+
+/**
+ * A put that keeps the value or lease of its key, which an operation before it in the same transaction has deleted: etcd finds
+ * out only when it is too late, and panics.
+ */
+function checkPutAfter(writes: readonly Write[], { key, ignoreValue, ignoreLease }: PutOperation): void {
+  if (!ignoreValue && !ignoreLease) return;
+  const last = writes.findLast((write) => (write.kind === 'put' ? write.key === key : inRange(write.range, key)));
+  if (last?.kind === 'deleteRange') throw new RequestError('keyNotFound');
+}
+
+/** Within a transaction etcd takes only 0 for the newest revision, and a negative one for a revision like any other. */
+function checkRange(state: StoreState, { revision }: RangeOperation): void {
+  state.revisionToRead(revision, state.currentRevision);
+  if (revision < 0 && revision < state.compactRevision) throw new RequestError('compacted');
 }
 
 /** Whether carrying it out could change something, whichever branches run. */

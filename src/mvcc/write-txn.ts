@@ -8,7 +8,7 @@
  * (see txn.ts). Everything is synchronous, so nobody sees the store between begin and end.
  */
 
-import { assert, type Bytes, EMPTY_BYTES } from '../base/index.ts';
+import { assert, type Bytes, present } from '../base/index.ts';
 import type { Event } from './event.ts';
 import { encodeTombstone } from './history.ts';
 import { KeyIndex } from './key-index.ts';
@@ -43,7 +43,7 @@ export class WriteTxn {
     return this.#events.length > 0 ? this.#main : this.#main - 1;
   }
 
-  /** Puts the pair. Does not look whether the lease exists. ignore_value and ignore_lease of a key that is not there give an empty value and no lease. */
+  /** Puts the pair. The lease must exist, and with ignoreValue or ignoreLease the key: that has been checked. */
   put(operation: PutOperation): PutResult {
     const { key, prevKv, ignoreValue, ignoreLease } = operation;
     const { backend, index, counters } = this.#state;
@@ -60,7 +60,7 @@ export class WriteTxn {
 
     let { value, lease } = operation;
     if (ignoreValue || ignoreLease) {
-      const pair = previous === undefined ? { value: EMPTY_BYTES, lease: 0n } : decodeKeyValue(previous);
+      const pair = decodeKeyValue(present(previous, 'the pair whose value or lease is kept'));
       if (ignoreValue) value = pair.value;
       if (ignoreLease) lease = pair.lease;
     }
