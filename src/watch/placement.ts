@@ -38,9 +38,9 @@ export class Placement {
   synced: WatcherGroup = new WatcherGroup();
   unsynced: WatcherGroup = new WatcherGroup();
   /** Streams with victims; the victims themselves are in the streams' lists, because they wait for their streams. */
-  readonly victimStreams = new Set<WatchStream>();
+  readonly victimStreams: Set<WatchStream> = new Set();
   /** Streams with a progress request that waits for all their watchers to be synced. */
-  readonly progressStreams = new Set<WatchStream>();
+  readonly progressStreams: Set<WatchStream> = new Set();
   readonly gauges: WatchGauges = { watchStreams: 0, watchers: 0, slowWatchers: 0, pendingEvents: 0, eventsTotal: 0 };
 
   constructor(clock: Clock, rev: number) {

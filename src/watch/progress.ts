@@ -20,7 +20,8 @@ function allSynced(placement: Placement, stream: WatchStream): boolean {
   return stream.behind === 0 && stream.futureRev <= placement.rev + 1;
 }
 
-export function isToldAll(placement: Placement, watcher: Watcher): boolean {
+/** Whether a bookmark at the present revision is true for the watcher, and of use to it. */
+function isToldAll(placement: Placement, watcher: Watcher): boolean {
   return watcher.state === 'synced' && watcher.minRev <= placement.rev + 1;
 }
 

@@ -50,8 +50,8 @@ export class WatchStream {
   #nextId = 0;
   #closed = false;
   #readable: (() => void) | undefined = undefined;
-  /** A bookmark for all is in the channel; it was asked for again since. */
-  #bookmarkQueued = false;
+  /** Revision of the bookmark for all that is in the channel, 0 if none is; and whether it was asked for again since. */
+  #bookmarkRev = 0;
   #progressAgain = false;
 
   // Kept by the store (placement.ts, progress.ts).
@@ -81,7 +81,7 @@ export class WatchStream {
     const watcher = new Watcher(this, id, range, startRev, options);
     this.#watchers.set(id, watcher);
     this.#watchable.watch(watcher, startRev);
-    if (this.#bookmarkQueued && !this.#watchable.isToldAll(watcher)) this.#recallBookmark();
+    if (watcher.state !== 'synced' || watcher.minRev > this.#bookmarkRev + 1) this.#recallBookmark();
     return { ok: true, id };
   }
 
@@ -126,7 +126,7 @@ export class WatchStream {
   /** A bookmark for all watchers once all are synced, and until then one for each that is. Requests that wait for the same answer share it. */
   requestProgressAll(): void {
     if (this.#closed) return;
-    if (this.#bookmarkQueued) this.#progressAgain = true;
+    if (this.#bookmarkRev > 0) this.#progressAgain = true;
     else this.#watchable.progressAll(this);
   }
 
@@ -193,7 +193,7 @@ export class WatchStream {
 
   /** A bookmark for all watchers. */
   bookmarkAll(revision: number): void {
-    this.#bookmarkQueued = true;
+    this.#bookmarkRev = revision;
     this.#push(wordOf('bookmark', undefined, revision, 0));
   }
 
@@ -209,19 +209,20 @@ export class WatchStream {
   }
 
   /**
-   * A bookmark for all is queued, and here comes a watcher of which it is not true. Its client would hear of the creation
-   * first, and take the bookmark for the new one as well: so the answer is given anew.
+   * A bookmark for all may be queued, and here comes a watcher of which it is not true, or which begins behind it. Its client
+   * would hear of the creation first and take the bookmark for the new one as well: so the answer is given anew.
    */
   #recallBookmark(): void {
+    if (this.#bookmarkRev === 0) return;
     this.#channel.purge((response) => response.watchId === ALL_WATCHERS);
-    this.#bookmarkQueued = false;
+    this.#bookmarkRev = 0;
     this.#progressAgain = false;
     this.#watchable.progressAll(this);
   }
 
   /** A request that came while the answer to an earlier one was queued wants a revision as new as itself. */
   #bookmarkTaken(): void {
-    this.#bookmarkQueued = false;
+    this.#bookmarkRev = 0;
     if (!this.#progressAgain) return;
     this.#progressAgain = false;
     this.requestProgressAll();

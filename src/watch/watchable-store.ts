@@ -16,7 +16,7 @@ import { SyncLoop, VictimLoop } from './loops.ts';
 import { moveVictims } from './move-victims.ts';
 import { notifySynced } from './notify.ts';
 import { Placement } from './placement.ts';
-import { isToldAll, progress, progressAll, settleProgress } from './progress.ts';
+import { progress, progressAll, settleProgress } from './progress.ts';
 import { type Beginning, syncWatchers } from './sync-watchers.ts';
 import { type StreamLabels, WatchStream } from './watch-stream.ts';
 import type { Watchable } from './watchable.ts';
@@ -112,10 +112,6 @@ export class WatchableStore implements Watchable {
 
   cancel(watcher: Watcher): void {
     this.#placement.end(watcher);
-  }
-
-  isToldAll(watcher: Watcher): boolean {
-    return isToldAll(this.#placement, watcher);
   }
 
   progress(watcher: Watcher): void {

@@ -8,8 +8,6 @@ export interface Watchable {
   watch(watcher: Watcher, startRev: number): void;
   /** Lets it hear no more. */
   cancel(watcher: Watcher): void;
-  /** Whether a bookmark at the present revision is true for the watcher, and of use to it. */
-  isToldAll(watcher: Watcher): boolean;
   /** Queues a bookmark for the watcher: now if it is synced, else when it is. */
   progress(watcher: Watcher): void;
   /** Answers for all watchers of the stream: at once, and true, if all are synced; else each for itself, and for all later. */

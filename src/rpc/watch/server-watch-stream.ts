@@ -1,0 +1,234 @@
+/**
+ * One client's watch stream, between the wire and a WatchStream.
+ *
+ *     wire --onMessage--> recvLoop --create, cancel, progress--> WatchStream
+ *                            |                                       |
+ *                            | created, canceled                     | take
+ *                            v                                       v
+ *                       ctrlStream ---------- first ----------> sendLoop --write--> wire
+ *
+ * The send loop empties ctrlStream before it takes from the channel. An answer to a creation is in ctrlStream from the moment
+ * that the watcher exists: so nothing of a watcher is ever sent before its creation is announced, it stays pending in the
+ * channel. And what was queued for a cancelled watcher is gone when its cancellation is announced.
+ *
+ * A client that does not read: the wire says hold on, the channel is left alone and fills up, its watchers become victims.
+ * A client that asks faster than it reads: ctrlStream fills up, and the stream is read no more until it has been emptied.
+ */
+
+import { type Bytes, ERRORS, type ErrorCode, rangeOf, Status } from '../../base/index.ts';
+import { ProtocolError } from '../../codec/index.ts';
+import { ALL_WATCHERS, type WatchRefusal, type WatchResponse, type WatchStream } from '../../watch/index.ts';
+import type { CallContext, CallStatus, DuplexStream, Message } from '../../wire/index.ts';
+import { ProgressTicker } from './progress-ticker.ts';
+import type { Control, ResponseEncoder } from './response-encoder.ts';
+import type { WatchOptions } from './watch-method.ts';
+import { type CancelRequest, type CreateRequest, decodeWatchRequest } from './watch-request.ts';
+
+/** Answers to requests that wait to be sent. From here on the stream is not read. */
+export const CONTROL_RESPONSES_MAX = 16;
+
+/** Responses sent in a row before others get their turn. */
+const RESPONSES_PER_TURN_MAX = 64;
+
+/** Why a watch was refused, in etcd's words where it has them. */
+const REFUSALS: Readonly<Record<WatchRefusal, string>> = {
+  emptyRange: 'mvcc: watcher range is empty',
+  duplicateId: 'mvcc: duplicate watch ID provided on the WatchStream',
+  illegalId: 'mvcc: watch ID must not be negative or beyond 2^53',
+  closed: 'mvcc: watch stream is closed',
+};
+
+const NO_SUCH_WATCHER = 'mvcc: watcher does not exist';
+
+const CANCELLED: CallStatus = { code: ERRORS.watchCanceled.status, message: ERRORS.watchCanceled.text };
+
+/** How gRPC's Go library writes the codes: a refusal by auth shows the whole error as that library prints it. */
+const GO_CODES: Readonly<Partial<Record<Status, string>>> = {
+  [Status.permissionDenied]: 'PermissionDenied',
+  [Status.unauthenticated]: 'Unauthenticated',
+  [Status.invalidArgument]: 'InvalidArgument',
+};
+
+function refusalOf(code: ErrorCode): string {
+  const { status, text } = ERRORS[code];
+  return `rpc error: code = ${GO_CODES[status] ?? 'Unknown'} desc = ${text}`;
+}
+
+export class ServerWatchStream {
+  readonly #options: WatchOptions;
+  readonly #encoder: ResponseEncoder;
+  readonly #stream: DuplexStream;
+  readonly #call: CallContext;
+  readonly #watchStream: WatchStream;
+  readonly #progress: ProgressTicker;
+  #ctrlStream: Message[] = [];
+  /** What is left of a response in fragments. Nothing may come between them. */
+  #fragments: Message[] = [];
+  #isPaused = false;
+  #isWritable = true;
+  #isScheduled = false;
+  /** The client asks no more: what is queued is sent, then the call ends. */
+  #isHalfClosed = false;
+  #isEnded = false;
+
+  constructor(options: WatchOptions, encoder: ResponseEncoder, stream: DuplexStream, call: CallContext) {
+    this.#options = options;
+    this.#encoder = encoder;
+    this.#stream = stream;
+    this.#call = call;
+    this.#watchStream = options.watchable.newWatchStream({ peer: call.peer, user: call.commonName ?? '' });
+    this.#progress = new ProgressTicker(options.clock, options.prng, options.progressIntervalMs, (watchId) =>
+      this.#watchStream.requestProgress(watchId),
+    );
+  }
+
+  open(): void {
+    this.#stream.onMessage((message) => this.#recvLoop(message));
+    this.#stream.onHalfClose(() => this.#halfClosed());
+    this.#stream.onWritable(() => {
+      this.#isWritable = true;
+      this.#schedule();
+    });
+    this.#call.onCancelled(() => this.#end(CANCELLED));
+    this.#watchStream.onReadable(() => this.#schedule());
+  }
+
+  // ---- recvLoop ----
+
+  #recvLoop(message: Bytes): void {
+    if (this.#isEnded || this.#isHalfClosed) return;
+    try {
+      this.#receive(message);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const text = `grpc: failed to unmarshal the received message: ${error.message}`;
+      this.#end({ code: Status.internal, message: text });
+    }
+  }
+
+  #receive(message: Bytes): void {
+    const request = decodeWatchRequest(message);
+    switch (request.kind) {
+      case 'create':
+        return this.#create(request);
+      case 'cancel':
+        return this.#cancel(request);
+      case 'progress':
+        return this.#watchStream.requestProgressAll();
+      case 'unknown':
+        // The stream may be of use to a client that knows more than we do.
+        return undefined;
+      default:
+        return request satisfies never;
+    }
+  }
+
+  #create(request: CreateRequest): void {
+    const revision = this.#watchStream.rev();
+    // The least key: there is none with no bytes.
+    const key = request.key === '' ? '\0' : request.key;
+    if (request.startRevision < 0) return this.#refuse(ERRORS.compacted.text);
+    // On the range as it came: what is permitted must not depend on how we write it.
+    const forbidden = this.#options.permit(key, request.rangeEnd, this.#call);
+    if (forbidden !== undefined) return this.#refuse(refusalOf(forbidden));
+
+    const result = this.#watchStream.watch({
+      id: request.watchId,
+      range: rangeOf(key, request.rangeEnd),
+      startRev: request.startRevision,
+      options: request.options,
+    });
+    if (!result.ok) return this.#refuse(REFUSALS[result.refusal]);
+    if (request.progressNotify) this.#progress.add(result.id);
+    this.#answer(revision, { watchId: result.id, created: true });
+  }
+
+  /** The watcher is created and cancelled in one answer, under no id. The stream lives. */
+  #refuse(reason: string): void {
+    this.#answer(this.#watchStream.rev(), { watchId: ALL_WATCHERS, created: true, canceled: true, reason });
+  }
+
+  #cancel({ watchId }: CancelRequest): void {
+    const id = Number(watchId);
+    const found = this.#watchStream.cancel(id);
+    if (found) this.#progress.delete(id);
+    const control: Control = { watchId, canceled: true };
+    this.#answer(this.#watchStream.rev(), found ? control : { ...control, reason: NO_SUCH_WATCHER });
+  }
+
+  #answer(revision: number, control: Control): void {
+    this.#ctrlStream.push(this.#encoder.control(revision, control));
+    if (this.#ctrlStream.length >= CONTROL_RESPONSES_MAX && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#stream.pause();
+    }
+    this.#schedule();
+  }
+
+  #halfClosed(): void {
+    if (this.#isEnded) return;
+    this.#isHalfClosed = true;
+    this.#progress.stop();
+    this.#watchStream.finish();
+    this.#schedule();
+  }
+
+  // ---- sendLoop ----
+
+  /** After all that happens now: what it leaves behind is sent together. */
+  #schedule(): void {
+    if (this.#isScheduled || !this.#isWritable || this.#isEnded) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => this.#sendLoop());
+  }
+
+  #sendLoop(): void {
+    for (let sent = 0; sent < RESPONSES_PER_TURN_MAX; sent++) {
+      const message = this.#isWritable && !this.#isEnded ? this.#nextMessage() : undefined;
+      if (message === undefined) {
+        this.#isScheduled = false;
+        if (this.#isWritable && this.#isHalfClosed) this.#end();
+        return;
+      }
+      this.#isWritable = this.#stream.write(message);
+    }
+    this.#options.clock.after(0, () => this.#sendLoop());
+  }
+
+  #nextMessage(): Message | undefined {
+    const fragment = this.#fragments.shift();
+    if (fragment !== undefined) return fragment;
+    const control = this.#ctrlStream.shift();
+    if (control !== undefined) {
+      if (this.#ctrlStream.length === 0) this.#resume();
+      return control;
+    }
+    const response = this.#watchStream.take();
+    if (response === undefined) return undefined;
+    this.#sending(response);
+    const [first, ...rest] = this.#encoder.response(response);
+    this.#fragments = rest;
+    return first;
+  }
+
+  #sending({ kind, watchId }: WatchResponse): void {
+    if (kind === 'events') this.#progress.told(watchId);
+    else if (kind === 'compacted') this.#progress.delete(watchId);
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#stream.resume();
+  }
+
+  #end(status?: CallStatus): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#progress.stop();
+    this.#watchStream.close();
+    this.#ctrlStream = [];
+    this.#fragments = [];
+    this.#stream.end(status);
+  }
+}
