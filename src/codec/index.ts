@@ -1,4 +1,5 @@
 export * from './alarm-request.ts';
+export * from './configuration.ts';
 export * from './internal-request.ts';
 export * from './kv-request.ts';
 export * from './kv-response.ts';

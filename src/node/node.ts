@@ -61,7 +61,6 @@ export interface NodeParts {
   readonly backend: DurableBackend;
   readonly machine: Machine;
   readonly watchable: WatchableStore;
-  readonly applied: { readonly index: number; readonly term: number };
   readonly firstProposalId: number;
   /** The member cannot go on: whoever runs the process ends it. */
   readonly fatal: (error: Error) => void;
@@ -101,7 +100,7 @@ export class Node implements Member, LogOwner {
       clock,
       machine,
       backend,
-      applied: parts.applied,
+      applied: backend.applied,
       notify: (revision, events) => watchable.notify(revision, events),
       settle: (id, outcome) => this.#proposer.settle(id, outcome),
       compact: (job) => this.#compactor.run(job),
@@ -110,7 +109,7 @@ export class Node implements Member, LogOwner {
     });
     this.#checkpointer = new Checkpointer({
       everyEntries: settings.checkpointEntries,
-      appliedIndex: parts.applied.index,
+      appliedIndex: backend.applied.index,
       checkpoint: () => backend.checkpoint(),
       release: async (stored) => await this.#log?.release(stored),
       done: (index) => parts.logger.info('saved snapshot', { 'snapshot-index': index }),

@@ -16,8 +16,8 @@ import { getOnly, type HttpAnswer, type HttpHandler, type HttpRequest, plainErro
 export interface ProbeObserver {
   /** /health as a whole. */
   health(isHealthy: boolean): void;
-  /** One check of 'livez' or 'readyz'. */
-  check(type: string, name: string, isHealthy: boolean): void;
+  /** One check. */
+  check(type: 'livez' | 'readyz', name: string, isHealthy: boolean): void;
 }
 
 export interface ProbeOptions {
@@ -107,7 +107,7 @@ async function reasonOfIllness(
   return undefined;
 }
 
-function checkRoutes(options: ProbeOptions, type: string, checks: Checks): [string, HttpHandler][] {
+function checkRoutes(options: ProbeOptions, type: 'livez' | 'readyz', checks: Checks): [string, HttpHandler][] {
   const all: HttpHandler = (request) => {
     const excluded = new Set(request.query.getAll('exclude'));
     const chosen = new Map([...checks].filter(([name]) => !excluded.has(name)));
@@ -122,7 +122,7 @@ function checkRoutes(options: ProbeOptions, type: string, checks: Checks): [stri
 
 async function runChecks(
   { member, observer }: ProbeOptions,
-  type: string,
+  type: 'livez' | 'readyz',
   checks: Checks,
   { query }: HttpRequest,
 ): Promise<HttpAnswer> {

@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+/** The server's entry: reads the configuration, opens the log, hands both to the server. The only place with argv and exit codes. */
+
+import { readFileSync, writeSync } from 'node:fs';
+import type { Logger } from '../base/index.ts';
+import { createLogger } from '../ops/index.ts';
+import type { Note } from './note.ts';
+import { parse } from './parse.ts';
+import { startServer } from './server.ts';
+import type { Runtime } from './usage.ts';
+
+const STDOUT = 1;
+const STDERR = 2;
+
+function runtime(): Runtime {
+  const { version } = JSON.parse(readText(new URL('../../package.json', import.meta.url))) as { version: string };
+  return {
+    node: process.version,
+    platform: process.platform,
+    architecture: process.arch,
+    version,
+    commit: process.env['WATCHRAFT_COMMIT'],
+  };
+}
+
+function readText(path: string | URL): string {
+  return readFileSync(path, 'utf8');
+}
+
+function write(notes: readonly Note[], logger: Logger): void {
+  for (const { level, message, fields } of notes) logger[level](message, fields);
+}
+
+async function main(): Promise<number> {
+  const parsed = parse(process.argv.slice(2), process.env, readText, runtime());
+  const early = createLogger({ level: 'info', format: 'json', outputs: ['default'] });
+  if (parsed.kind === 'exit') {
+    // Usage before the flags, as they are read when both go to a terminal.
+    if (parsed.stderr !== '') writeSync(STDERR, parsed.stderr);
+    if (parsed.stdout !== '') writeSync(STDOUT, parsed.stdout);
+    write(parsed.notes, early);
+    return parsed.code;
+  }
+  let logger: Logger;
+  try {
+    logger = createLogger(parsed.config.log);
+  } catch (error) {
+    early.error('cannot open the log', { error });
+    return 1;
+  }
+  write(parsed.notes, logger);
+  try {
+    await startServer(parsed.config, logger);
+    return 0;
+  } catch (error) {
+    logger.fatal('the server stops', { error });
+    return 1;
+  }
+}
+
+process.exitCode = await main();

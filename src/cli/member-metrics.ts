@@ -1,0 +1,147 @@
+/** Where the parts of the member meet its metrics: each part tells in its own words, or is asked at a scrape. */
+
+import { type Clock, CLUSTER_VERSION, SERVER_VERSION } from '../base/index.ts';
+import type { MachineRequest } from '../machine/index.ts';
+import type { BootedNode, NodeIdentity, NodeObserver } from '../node/index.ts';
+import { type ApplyOperation, createMetrics, type Metrics } from '../ops/index.ts';
+import { METHOD_TABLE } from '../rpc/index.ts';
+import type { WalOptions } from '../storage/index.ts';
+import type { CallObserver } from '../wire/index.ts';
+
+export interface MemberMetrics {
+  readonly metrics: Metrics;
+  readonly nodeObserver: NodeObserver;
+  readonly walObserver: Pick<WalOptions, 'onSync' | 'onWrite'>;
+  readonly backendCommitted: (seconds: number) => void;
+  readonly callObserver: CallObserver;
+  /** From now on, scrapes ask this member. */
+  watch(booted: BootedNode): void;
+  close(): void;
+}
+
+const OPERATIONS: Readonly<Record<MachineRequest['kind'], ApplyOperation>> = {
+  put: 'Put',
+  deleteRange: 'DeleteRange',
+  txn: 'Txn',
+  compaction: 'Compaction',
+  alarm: 'Alarm',
+};
+
+export function memberMetrics(options: { clock: Clock; identity: NodeIdentity; extensive: boolean }): MemberMetrics {
+  const { clock, identity, extensive } = options;
+  let booted: BootedNode | undefined;
+  const metrics = createMetrics({
+    identity: {
+      memberId: identity.memberId,
+      serverVersion: SERVER_VERSION,
+      clusterVersion: CLUSTER_VERSION.split('.').slice(0, 2).join('.'),
+      runtimeVersion: process.version,
+    },
+    methods: METHOD_TABLE,
+    extensive,
+    clock,
+    live: () => live(booted),
+    alarms: () => booted?.node.status().alarms ?? [],
+  });
+  return {
+    metrics,
+    nodeObserver: {
+      applied: ({ kind }, seconds, ok) => metrics.applied(OPERATIONS[kind], seconds, ok),
+      slowApply: () => {
+        metrics.counts.slowApplies++;
+      },
+      compacted: (_revision, milliseconds) => {
+        metrics.observe.compactionMs(milliseconds);
+        metrics.counts.compactionLast = Math.floor(clock.wall() / 1000);
+      },
+    },
+    walObserver: { onSync: metrics.observe.walSyncSeconds, onWrite: metrics.observe.walWriteSeconds },
+    backendCommitted: metrics.observe.backendCommitSeconds,
+    callObserver: callObserver(metrics),
+    watch: (running) => {
+      booted = running;
+    },
+    close: () => metrics.close(),
+  };
+}
+
+function callObserver({ counts, method: methodOf }: Metrics): CallObserver {
+  return (name) => {
+    const method = methodOf(name);
+    return {
+      started: () => {
+        if (method !== undefined) method.started++;
+      },
+      received: (bytes) => {
+        if (method !== undefined) method.received++;
+        counts.clientReceivedBytes += bytes;
+      },
+      sent: (bytes) => {
+        if (method !== undefined) method.sent++;
+        counts.clientSentBytes += bytes;
+      },
+      handled: (status, seconds) => method?.ended(status, seconds),
+    };
+  };
+}
+
+/** Before the member runs there is nothing to tell. */
+const NOTHING_YET = {
+  hasLeader: false,
+  isLeader: false,
+  isLearner: false,
+  leaderChanges: 0,
+  proposalsCommitted: 0,
+  proposalsApplied: 0,
+  proposalsPending: 0,
+  quotaBytes: 0,
+  currentRevision: 0,
+  compactRevision: 0,
+  keys: 0,
+  sizeBytes: 0,
+  sizeInUseBytes: 0,
+  openReads: 0,
+  watchStreams: 0,
+  watchers: 0,
+  slowWatchers: 0,
+  pendingEvents: 0,
+} as const;
+
+function live(booted: BootedNode | undefined): ReturnType<Parameters<typeof createMetrics>[0]['live']> {
+  if (booted === undefined) return NOTHING_YET;
+  const { node, wal } = booted;
+  const { store } = node;
+  const { counters } = store;
+  const { gauges } = node.watchable;
+  const status = node.status();
+  return {
+    hasLeader: status.leader !== 0n,
+    isLeader: status.leader === node.memberId,
+    isLearner: status.isLearner,
+    // A cluster of one elects itself once, at its start.
+    leaderChanges: 1,
+    proposalsCommitted: status.committedIndex,
+    proposalsApplied: status.appliedIndex,
+    proposalsPending: node.proposalsPending,
+    proposalsFailed: node.proposalsFailed,
+    quotaBytes: status.quotaBytes,
+    currentRevision: store.currentRevision,
+    compactRevision: store.compactRevision,
+    keys: store.keys,
+    sizeBytes: status.sizeBytes,
+    sizeInUseBytes: status.sizeInUseBytes,
+    openReads: 0,
+    watchStreams: gauges.watchStreams,
+    watchers: gauges.watchers,
+    slowWatchers: gauges.slowWatchers,
+    pendingEvents: gauges.pendingEvents,
+    events: gauges.eventsTotal,
+    puts: counters.puts,
+    deletes: counters.deletes,
+    ranges: counters.ranges,
+    txns: counters.txns,
+    putBytes: counters.putBytes,
+    compactedKeys: counters.removedRecords,
+    walBytes: wal.bytesWritten,
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * The composition root: puts the parts of a server together, runs it, and takes it apart again.
+ *
+ *     boot the node -> serve clients -> a signal, or an error that the member cannot survive -> stop serving -> stop the node
+ */
+
+import { randomInt } from 'node:crypto';
+import type { Logger } from '../base/index.ts';
+import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
+import { type DataDirectory, LevelTable, NodeDisk, openDataDirectory, RecordBackend } from '../storage/index.ts';
+import { serveClients } from './client-services.ts';
+import { clusterIdOf, memberIdOf } from './member-id.ts';
+import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
+import { bootstrapProblem, type ServerConfig } from './server-config.ts';
+
+/** etcd's default for --quota-backend-bytes=0. */
+const QUOTA_BYTES_DEFAULT = 2 * 1024 * 1024 * 1024;
+
+/** How long calls under way may take to finish when the member is told to stop. */
+const GRACE_MS = 1000;
+
+/** Ids of proposals begin anywhere below this: entries of an earlier run must not be taken for those of this one. */
+const FIRST_PROPOSAL_ID_MAX = 2 ** 47;
+
+/** Resolves when the server has stopped. Rejects if it cannot start or go on. */
+export async function startServer(config: ServerConfig, logger: Logger): Promise<void> {
+  const clock = new RealClock();
+  const identity = identityOf(config);
+  const metrics = memberMetrics({ clock, identity, extensive: config.metricsExtensive });
+  const ending = new Ending(logger);
+  let booted: BootedNode | undefined;
+  try {
+    booted = await boot({
+      identity,
+      settings: nodeSettings(config),
+      clock,
+      logger,
+      observer: metrics.nodeObserver,
+      open: (storeFailed) => openData(config, identity, metrics, storeFailed),
+      firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
+      fatal: (error) => ending.fail(error),
+    });
+    const { node } = booted;
+    metrics.watch(booted);
+    const clients = await serveClients({ config, clock, logger, node, metrics });
+    logger.info('ready to serve client requests', {
+      'member-id': node.memberId,
+      'cluster-id': node.clusterId,
+      'listen-client-urls': config.listenClientUrls.map(({ text }) => text),
+    });
+    const failure = await ending.begun;
+    await clients.close(GRACE_MS);
+    if (failure !== undefined) throw failure;
+  } finally {
+    ending.close();
+    metrics.close();
+    await booted?.stop();
+  }
+  logger.info('the member has stopped');
+}
+
+function nodeSettings(config: ServerConfig): NodeSettings {
+  return {
+    quotaBytes: quotaBytesOf(config),
+    // As long as etcd's clients expect it at most: five seconds and two elections.
+    proposalTimeoutMs: 5000 + 2 * config.electionMs,
+    checkpointEntries: config.snapshotEntries,
+    compactionBatchKeysMax: config.compactionBatchRevisionsMax,
+    compactionPauseMs: config.compactionPauseMs,
+    applyWarningMs: config.applyWarningMs,
+    autoCompaction: config.autoCompaction,
+  };
+}
+
+function openData(
+  config: ServerConfig,
+  identity: NodeIdentity,
+  metrics: MemberMetrics,
+  storeFailed: (error: Error) => void,
+): Promise<DataDirectory> {
+  return openDataDirectory({
+    disk: new NodeDisk(),
+    path: config.dataDirectory,
+    metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
+    wal: metrics.walObserver,
+    openBackend: async (directory) => {
+      const table = await LevelTable.open(directory);
+      return await RecordBackend.open(table, { onFailure: storeFailed, onCommit: metrics.backendCommitted });
+    },
+  });
+}
+
+/** What ends a running server: a signal (undefined), or an error. */
+class Ending {
+  readonly begun: Promise<Error | undefined>;
+  #end: (failure: Error | undefined) => void = () => undefined;
+  readonly #onSignal: (signal: NodeJS.Signals) => void;
+
+  constructor(logger: Logger) {
+    this.begun = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#onSignal = (signal) => {
+      logger.info('received signal; shutting down', { signal });
+      this.#end(undefined);
+    };
+    process.on('SIGTERM', this.#onSignal);
+    process.on('SIGINT', this.#onSignal);
+  }
+
+  fail(error: Error): void {
+    this.#end(error);
+  }
+
+  close(): void {
+    process.off('SIGTERM', this.#onSignal);
+    process.off('SIGINT', this.#onSignal);
+  }
+}
+
+function quotaBytesOf({ quotaBytes }: ServerConfig): number {
+  if (quotaBytes < 0) return 0;
+  return quotaBytes === 0 ? QUOTA_BYTES_DEFAULT : quotaBytes;
+}
+
+/** Ids by etcd's rule. A member that has data keeps the ids in it. */
+function identityOf(config: ServerConfig): NodeIdentity {
+  if (config.initialCluster.length > 1) {
+    throw new Error('--initial-cluster names several members: this version runs a cluster of one');
+  }
+  const problem = bootstrapProblem(config);
+  if (problem !== undefined) throw new Error(problem);
+  const memberId = memberIdOf(config.advertisePeerUrls, config.clusterToken);
+  return {
+    clusterId: clusterIdOf([memberId]),
+    memberId,
+    name: config.name,
+    peerUrls: config.advertisePeerUrls,
+    clientUrls: config.advertiseClientUrls,
+  };
+}
