@@ -63,7 +63,7 @@ export function checkDigests(watchers: readonly Watcher[], history: History): Ch
 }
 
 export function checkHistory(history: History): Check {
-  return { name: 'the history is one', count: history.events, findings: history.findings };
+  return { name: 'history has no gap', count: history.events, findings: history.findings };
 }
 
 export function checkWrites(ledger: Ledger): Check {

@@ -154,10 +154,12 @@ export class Demo {
   async #loadAndKill(client: Client, first: ServerProcess, dataDir: string): Promise<ServerProcess> {
     const half = Math.floor(this.#stanzas / 2);
     const lost: Write[] = [];
+    // Asked shortly before, so that the kill itself waits for nothing.
+    let asked: Promise<void> | undefined;
     let restarting: Promise<ServerProcess> | undefined;
     const restart = async (): Promise<ServerProcess> => {
-      await this.#askForDelay(first);
       await first.kill('SIGKILL');
+      await asked;
       const startedAt = performance.now();
       const second = await this.#start(dataDir);
       this.#note('killed and started again', 1, startedAt);
@@ -167,9 +169,14 @@ export class Demo {
       'load again, and kill',
       client,
       this.#stanzas,
-      this.#putsAround(half, () => {
-        restarting ??= restart();
-        return restarting;
+      this.#putsAround(half, {
+        soon: () => {
+          asked = this.#askForDelay(first).catch(() => {});
+        },
+        now: () => {
+          restarting ??= restart();
+          return restarting;
+        },
       }),
       (write) => void lost.push(write),
     );
@@ -189,18 +196,21 @@ export class Demo {
     }
   }
 
-  /** All puts; the server is killed while those after the first half are on their way, which waits until it is back. */
-  async *#putsAround(half: number, kill: () => Promise<unknown>): AsyncGenerator<Write, void, undefined> {
+  /** All puts; the server is killed while those about the half are on their way, and the rest waits until it is back. */
+  async *#putsAround(
+    half: number,
+    kill: { readonly soon: () => void; readonly now: () => Promise<unknown> },
+  ): AsyncGenerator<Write, void, undefined> {
     let count = 0;
     let back: Promise<unknown> | undefined;
-    const stopAfter = half + IN_FLIGHT_AT_KILL;
     for await (const write of this.#puts(3)) {
-      if (count === half) back = kill();
-      if (count === stopAfter) await back;
+      if (count === Math.floor(half * 0.9)) kill.soon();
+      if (count === half) back = kill.now();
+      if (count === half + WRITES_AT_KILL) await back;
       yield write;
       count++;
     }
-    await (back ?? kill());
+    await (back ?? kill.now());
   }
 
   async *#changes(): AsyncGenerator<Write, void, undefined> {
@@ -222,8 +232,9 @@ export class Demo {
     this.#note('read the history', history.events, startedAt);
 
     startedAt = performance.now();
+    const told = fleet.delivered;
     await this.#catchUp(fleet, history);
-    this.#note('watchers catch up', fleet.delivered, startedAt);
+    this.#note('watchers catch up', fleet.delivered - told, startedAt);
 
     startedAt = performance.now();
     const store = await readStore(client, revision);
@@ -302,8 +313,8 @@ export class Demo {
   }
 }
 
-/** How many writes are sent between the decision to kill the server and the wait for its return. */
-const IN_FLIGHT_AT_KILL = 1000;
+/** How many writes are tried between the kill and the wait for the server's return. */
+const WRITES_AT_KILL = 100;
 
 function resumed(fleet: Fleet): Check {
   const findings = new Findings();

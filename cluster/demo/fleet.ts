@@ -45,14 +45,18 @@ export class Fleet {
     return this.#streams.filter((stream) => stream.reconnections > 0).length;
   }
 
-  /** Starts the watchers of these plans and resolves when the server has confirmed each. */
+  /**
+   * Starts the watchers of these plans. Resolves when the server has confirmed each that is to hear of what comes next; those
+   * that read history need not be waited for, and on a slow stream are confirmed late.
+   */
   async join(plans: readonly WatcherPlan[]): Promise<void> {
     const joining = plans.map((plan) => this.#start(plan));
     await Promise.all(
-      joining.map(async (watcher) => {
-        const revision = await watcher.watch.created;
-        if (watcher.plan.joins === 'before') watcher.firstRevision = revision + 1;
-      }),
+      joining
+        .filter(({ plan }) => plan.joins === 'before')
+        .map(async (watcher) => {
+          watcher.firstRevision = (await watcher.watch.created) + 1;
+        }),
     );
   }
 

@@ -42,9 +42,10 @@ export async function readHistory(
     for (const event of batch.events) {
       ledger.see(event);
       const key = textOf(event.kv.key);
+      const held = heldOf(event.kv);
       for (const watcher of [...(byKey.get(key) ?? []), ...ranges]) {
         if (!concerns(watcher.plan, event.type, key) || event.kv.modRevision < watcher.firstRevision) continue;
-        if (event.type === 'put') expected.get(watcher)?.put(key, heldOf(event.kv));
+        if (event.type === 'put') expected.get(watcher)?.put(key, held);
         else expected.get(watcher)?.delete(key, event.kv.modRevision);
       }
     }
