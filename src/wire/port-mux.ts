@@ -77,7 +77,11 @@ export class PortMux {
       seen = Buffer.concat([seen, data]);
       const length = Math.min(seen.length, PREFACE.length);
       if (!seen.subarray(0, length).equals(PREFACE.subarray(0, length))) handTo(this.#options.http);
-      else if (length === PREFACE.length) handTo(this.#options.grpc);
+      else if (length === PREFACE.length) {
+        // HTTP/2 knows no half-closed connection: one whose client has ended it is over. HTTP/1 may still owe an answer.
+        socket.allowHalfOpen = false;
+        handTo(this.#options.grpc);
+      }
     };
     // Nobody who ends here has asked anything.
     const onEnd = (): void => void socket.destroy();

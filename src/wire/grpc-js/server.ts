@@ -6,7 +6,7 @@
 
 import type { Duplex } from 'node:stream';
 import * as grpc from '@grpc/grpc-js';
-import type { Bytes, Status } from '../../base/index.ts';
+import { type Bytes, Status } from '../../base/index.ts';
 import { joined } from '../../codec/index.ts';
 import { callStatusOf, INTERNAL } from '../call-status.ts';
 import { Connections } from '../connections.ts';
@@ -75,13 +75,14 @@ export class GrpcJsServer implements GrpcServer {
       observer.received(surface.request.length);
       const succeed = (answer: Bytes | readonly Bytes[]): void => {
         const bytes = joined(answer);
-        if (!call.end(0 satisfies Status)) return;
+        if (!call.isOpen) return;
         observer.sent(bytes.length);
+        call.end(Status.ok);
         respond(null, bytes);
       };
       const fail = (error: unknown): void => {
         const status = this.#statusOf(name, error);
-        if (call.end(status.code)) respond({ code: status.code, details: status.message });
+        if (call.end(status.code)) respond(statusObject(status));
       };
       try {
         const answer = handler(surface.request, call);
@@ -131,6 +132,12 @@ export class GrpcJsServer implements GrpcServer {
     this.#options.onError(name, error);
     return INTERNAL;
   }
+}
+
+/** grpc-js's enum and ours are the same numbers, gRPC's. */
+function statusObject(status: CallStatus): Partial<grpc.StatusObject> {
+  const code: number = status.code;
+  return { code, details: status.message };
 }
 
 const asBuffer = (bytes: Bytes): Buffer =>

@@ -97,7 +97,8 @@ export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream
       observer.received(message.length);
       guarded(() => this.#onMessage?.(message));
     });
-    surface.on('end', () => guarded(() => this.#onHalfClose?.()));
+    // A reset looks like an end at first, until the stream is closed as well: within this turn of the loop.
+    surface.on('end', () => setImmediate(() => guarded(() => this.#onHalfClose?.())));
   }
 
   onMessage(listener: (message: Bytes) => void): void {

@@ -51,7 +51,7 @@ export class HttpServer {
     request.resume();
     this.#busy.add(request.socket);
     response.once('close', () => this.#busy.delete(request.socket));
-    const [path = '', query = ''] = splitOnce(request.url ?? '', '?');
+    const [path, query] = splitOnce(request.url ?? '', '?');
     const answer = await this.#route(request.method ?? '', path, query);
     if (this.#closing) response.shouldKeepAlive = false;
     response.writeHead(answer.status, {
