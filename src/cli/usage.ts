@@ -55,7 +55,7 @@ export function versionText(runtime: Runtime): string {
     `etcd Version: ${SERVER_VERSION}`,
     `Git SHA: ${runtime.commit ?? 'Not provided'}`,
     `Go Version: node ${runtime.node}`,
-    `Go OS/Arch: ${runtime.platform}/${runtime.architecture}`,
+    `Go OS/Arch: ${runtime.platform}/${runtime.architecture === 'x64' ? 'amd64' : runtime.architecture}`,
     `watchraft Version: ${runtime.version}`,
     '',
   ].join('\n');
