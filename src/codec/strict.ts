@@ -6,7 +6,7 @@
  *     08 02 | 10 ac 02        field 1: 2, field 2: 300; refused: 08 82 00 | 10 ac 02, or 10 ac 02 | 08 02, or 08 02
  */
 
-import { assert, type Bytes } from '../base/index.ts';
+import { assert, type Bytes, InvariantError } from '../base/index.ts';
 
 /** A 64-bit number takes at most ten bytes of seven bits. */
 export const VARINT_BYTES_MAX = 10;
@@ -20,7 +20,9 @@ export function varintBytes(value: number): number {
 
 /** Writes `value`, a whole number below 2^53, at `at`; returns the position behind it. */
 export function writeVarint(to: Bytes, at: number, value: number): number {
-  assert(Number.isSafeInteger(value) && value >= 0, `not a whole number of at most 53 bits: ${value}`);
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new InvariantError(`not a whole number of at most 53 bits: ${value}`);
+  }
   let position = at;
   let rest = value;
   // Above 31 bits the bit operators do not work.

@@ -1,0 +1,11 @@
+export * from './backend.ts';
+export * from './data-directory.ts';
+export * from './disk.ts';
+export * from './level-table.ts';
+export * from './memory-disk.ts';
+export * from './memory-table.ts';
+export * from './node-disk.ts';
+export * from './record-backend.ts';
+export * from './wal.ts';
+export * from './wal-error.ts';
+export { hasWal, type WalCut } from './wal-reader.ts';

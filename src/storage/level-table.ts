@@ -1,0 +1,189 @@
+/**
+ * LevelDB (classic-level) as an ordered table.
+ *
+ * What it is used for is narrow, because what it promises is: batches that are atomic, and order. It verifies no checksum when
+ * it reads, drops damaged pieces of its log when it opens, with a note in a file called LOG, and acknowledges writes that only
+ * the kernel has. The layer above checks every value; this one looks at the log before LevelDB does (level-log.ts), and
+ * knows what to ask for to have things on disk:
+ *
+ *     a batch with sync: true   syncs LevelDB's current log file. An older one, left when the table in memory was full and not
+ *                               yet written out as a file, was never synced: its batches can still be lost.
+ *     compactRange              writes the table in memory out to a file, syncs that and the manifest. Everything before it
+ *                               is durable, whatever becomes of the log files.
+ */
+
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { ClassicLevel } from 'classic-level';
+import type { Bytes } from '../base/index.ts';
+import { BackendDamagedError, DataDirectoryError } from './backend.ts';
+import { errorCode } from './disk.ts';
+import { checkLevelLogs } from './level-log.ts';
+import type { OrderedTable, Row, TableBatch } from './ordered-table.ts';
+
+/** Rows and bytes that one step of a scan brings; about a millisecond of the main thread. */
+const SCAN_ROWS = 1000;
+const SCAN_BYTES = 1024 * 1024;
+/** LevelDB's own cache of blocks. Small: RecordCache stands before it. */
+const BLOCK_CACHE_BYTES = 8 * 1024 * 1024;
+/** How much is gathered in memory, and in one log file, before it becomes a table file. */
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
+/** The size on disk is looked up again after so many bytes written. */
+const SIZE_STALE_BYTES = 4 * 1024 * 1024;
+/** Beyond all keys. */
+const AFTER_ALL_KEYS = '\u007f';
+
+type Level = ClassicLevel<string, Uint8Array>;
+
+export class LevelTable implements OrderedTable {
+  readonly path: string;
+  readonly #level: Level;
+  #measuredBytes: number;
+  #writtenBytes = 0;
+  #isMeasuring = false;
+
+  private constructor(path: string, level: Level, sizeBytes: number) {
+    this.path = path;
+    this.#level = level;
+    this.#measuredBytes = sizeBytes;
+  }
+
+  /** Opens or makes the database in a directory. Rejects with DataDirectoryError or BackendDamagedError. */
+  static async open(path: string): Promise<LevelTable> {
+    await checkLevelLogs(path);
+    const level: Level = new ClassicLevel<string, Uint8Array>(path, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'view',
+      compression: true,
+      cacheSize: BLOCK_CACHE_BYTES,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      throw openError(path, error);
+    }
+    return new LevelTable(path, level, await directoryBytes(path));
+  }
+
+  get(key: string): Bytes | undefined {
+    try {
+      return this.#level.getSync(key);
+    } catch (error) {
+      if (isCorruption(error)) throw new BackendDamagedError(this.path, errorText(error), { cause: error });
+      throw error;
+    }
+  }
+
+  batch(): TableBatch {
+    const batch = this.#level.batch();
+    let bytes = 0;
+    return {
+      put: (key, value) => {
+        bytes += key.length + value.length;
+        batch.put(key, value);
+      },
+      delete: (key) => {
+        bytes += key.length;
+        batch.del(key);
+      },
+      write: async () => {
+        await batch.write();
+        this.#wrote(bytes);
+      },
+    };
+  }
+
+  async *scan(from: string, to: string): AsyncIterable<readonly Row[]> {
+    const iterator = this.#level.iterator({ gte: from, lt: to, highWaterMarkBytes: SCAN_BYTES });
+    try {
+      // One step ahead: LevelDB reads in another thread while these rows are being looked at.
+      let next = iterator.nextv(SCAN_ROWS);
+      for (;;) {
+        const rows = await next;
+        if (rows.length === 0) return;
+        next = iterator.nextv(SCAN_ROWS);
+        // Waited for in the next round, or, should that not come, by close().
+        next.catch(() => undefined);
+        yield rows;
+      }
+    } catch (error) {
+      if (isCorruption(error)) throw new BackendDamagedError(this.path, errorText(error), { cause: error });
+      throw error;
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async flush(): Promise<void> {
+    // Of a range without a key: all that remains of it is the writing out of what is in memory.
+    await this.#level.compactRange(AFTER_ALL_KEYS, AFTER_ALL_KEYS);
+    // It reports no errors. A write does: LevelDB refuses all writes after a failure in the background.
+    await this.#level.del(AFTER_ALL_KEYS, { sync: true });
+    await this.#measure();
+  }
+
+  sizeBytes(): number {
+    return this.#measuredBytes + this.#writtenBytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close();
+  }
+
+  #wrote(bytes: number): void {
+    this.#writtenBytes += bytes;
+    if (this.#writtenBytes < SIZE_STALE_BYTES || this.#isMeasuring) return;
+    this.#isMeasuring = true;
+    void this.#measure().finally(() => {
+      this.#isMeasuring = false;
+    });
+  }
+
+  async #measure(): Promise<void> {
+    const written = this.#writtenBytes;
+    this.#measuredBytes = await directoryBytes(this.path);
+    this.#writtenBytes -= written;
+  }
+}
+
+/** Bytes of the files in a directory. Files that vanish meanwhile count nothing. */
+async function directoryBytes(path: string): Promise<number> {
+  const entries: Dirent[] = await readdir(path, { withFileTypes: true });
+  let bytes = 0;
+  for (const entry of entries) {
+    try {
+      bytes += (await stat(`${path}/${entry.name}`)).size;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return bytes;
+}
+
+/** What LevelDB says lies in the cause of what classic-level says. */
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error;
+}
+
+function errorText(error: unknown): string {
+  const cause = causeOf(error);
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function isCorruption(error: unknown): boolean {
+  return errorCode(error) === 'LEVEL_CORRUPTION' || errorCode(causeOf(error)) === 'LEVEL_CORRUPTION';
+}
+
+function openError(path: string, error: unknown): Error {
+  const cause = causeOf(error);
+  if (errorCode(cause) === 'LEVEL_LOCKED') {
+    return new DataDirectoryError(path, 'it is in use by another process', { cause });
+  }
+  // A file that is gone is an I/O error to LevelDB, and so is one that may not be opened.
+  const text = errorText(error);
+  if (isCorruption(error) || /no such file|does not exist|not a regular file/i.test(text)) {
+    return new BackendDamagedError(path, text, { cause });
+  }
+  return new DataDirectoryError(path, `it cannot be opened for reading and writing: ${text}`, { cause });
+}

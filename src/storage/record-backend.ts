@@ -1,0 +1,354 @@
+/**
+ * The backend: records and small state in an ordered table (LevelDB, or its twin).
+ *
+ * Writing. What is put goes into the cache and, copied, into the open batch. commit() ends a batch; it is written at once if
+ * no other is being written, else later, together with those that gather meanwhile:
+ *
+ *     put put commit | put commit | put commit | put
+ *     ~~~ being written ~~~~~~~~~~  gathering, to be written next (only when its last put has been committed)
+ *
+ * Reading. The cache has everything that is not written yet; then the disk is asked. So a read sees all writes before it.
+ *
+ * Start. scan() checks each record against its CRC, and in the end their number and the sum of their hashes against the summary.
+ */
+
+import { type Bytes, present } from '../base/index.ts';
+import type { ScannedRecord, StoreMark } from '../mvcc/index.ts';
+import {
+  type Applied,
+  BackendDamagedError,
+  BackendFailedError,
+  type BackendOptions,
+  DataDirectoryError,
+  type DurableBackend,
+} from './backend.ts';
+import type { OrderedTable, Row, TableBatch } from './ordered-table.ts';
+import { CACHE_BYTES, RecordCache } from './record-cache.ts';
+import {
+  BACKEND_FORMAT,
+  decodeChecked,
+  decodeSummary,
+  encodeChecked,
+  encodeSummary,
+  isRecordValue,
+  isTombstoneValue,
+  mainOfKey,
+  RECORD_HEAD_BYTES,
+  RECORD_KEYS_FROM,
+  RECORD_KEYS_TO,
+  recordHash,
+  recordKey,
+  SUMMARY_KEY,
+  type Summary,
+  stateKey,
+  subOfKey,
+} from './record-encoding.ts';
+
+/** Beyond so much unwritten, pressure() asks the applier to wait until it is half of it. */
+export const UNWRITTEN_BYTES_MAX: number = 16 * 1024 * 1024;
+/** What a record costs in the batch and the cache besides its value. */
+const RECORD_OVERHEAD_BYTES = 64;
+
+const EMPTY_SUMMARY: Summary = {
+  applied: { index: 0, term: 0 },
+  mark: { currentRevision: 1, compactRevision: -1, finishedCompactRevision: -1 },
+  count: 0,
+  hashSum: 0,
+  bytes: 0,
+};
+
+interface Waiting {
+  readonly ready: () => boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class RecordBackend implements DurableBackend {
+  readonly mark: StoreMark;
+  readonly applied: Applied;
+  readonly #table: OrderedTable;
+  readonly #options: BackendOptions;
+  readonly #cache: RecordCache;
+  readonly #found: Summary;
+  /** As of the last put, and the last commit. */
+  #mark: StoreMark;
+  #applied: Applied;
+  #count: number;
+  #hashSum: number;
+  #bytes: number;
+  readonly #states = new Map<string, Bytes>();
+
+  /** The batch that gathers, its number, and whether all that is in it was committed. */
+  #batch: TableBatch;
+  #batchNumber = 1;
+  #batchBytes = 0;
+  #isDirty = false;
+  #isCommitted = true;
+  /** The batches that hold the last commit, and the last one written. */
+  #committedNumber = 0;
+  #writtenNumber = 0;
+  #writingBytes = 0;
+  #isWriting = false;
+  #waiting: Waiting[] = [];
+  #failure: Error | undefined;
+  #closed = false;
+
+  private constructor(table: OrderedTable, options: BackendOptions, found: Summary) {
+    this.#table = table;
+    this.#options = options;
+    this.#cache = new RecordCache(options.cacheBytes ?? CACHE_BYTES);
+    this.#found = found;
+    this.mark = found.mark;
+    this.applied = found.applied;
+    this.#mark = found.mark;
+    this.#applied = found.applied;
+    this.#count = found.count;
+    this.#hashSum = found.hashSum;
+    this.#bytes = found.bytes;
+    this.#batch = table.batch();
+  }
+
+  /** Takes over a table. Throws BackendDamagedError if its summary is damaged, DataDirectoryError if it is of another format. */
+  static async open(table: OrderedTable, options: BackendOptions): Promise<RecordBackend> {
+    return new RecordBackend(table, options, await readSummary(table));
+  }
+
+  getRecord(main: number, sub: number): Bytes | undefined {
+    const cached = this.#cache.get(main, sub);
+    if (cached === 'deleted') return undefined;
+    if (cached !== undefined) return cached;
+    const value = this.#table.get(recordKey(main, sub));
+    if (value === undefined) return undefined;
+    if (!isRecordValue(recordHash(main, sub), value)) {
+      throw this.#fail(new BackendDamagedError(this.#table.path, `record (${main}, ${sub}) is not as it was written`));
+    }
+    this.#cache.putRead(main, sub, value);
+    return value.subarray(RECORD_HEAD_BYTES);
+  }
+
+  putRecord(main: number, sub: number, tombstone: boolean, keyValue: Bytes): void {
+    this.#change();
+    const value = this.#cache.put(main, sub, tombstone, keyValue, this.#batchNumber);
+    this.#batch.put(recordKey(main, sub), value);
+    this.#batchBytes += value.length + RECORD_OVERHEAD_BYTES;
+    this.#count++;
+    this.#hashSum = (this.#hashSum + recordHash(main, sub)) >>> 0;
+    this.#bytes += value.length;
+  }
+
+  deleteRecord(main: number, sub: number): void {
+    this.#change();
+    const cached = this.#cache.get(main, sub);
+    const bytes =
+      cached instanceof Uint8Array ? cached.length + RECORD_HEAD_BYTES : this.#bytes / Math.max(1, this.#count);
+    this.#cache.putDeleted(main, sub, this.#batchNumber);
+    this.#batch.delete(recordKey(main, sub));
+    this.#batchBytes += RECORD_OVERHEAD_BYTES;
+    this.#count--;
+    this.#hashSum = (this.#hashSum - recordHash(main, sub)) >>> 0;
+    this.#bytes = Math.max(0, this.#bytes - bytes);
+  }
+
+  putStoreMark(mark: StoreMark): void {
+    this.#change();
+    this.#mark = mark;
+  }
+
+  putState(name: string, value: Bytes): void {
+    this.#change();
+    this.#states.set(name, value.slice());
+    this.#batch.put(stateKey(name), encodeChecked(stateKey(name), value));
+    this.#batchBytes += value.length + RECORD_OVERHEAD_BYTES;
+  }
+
+  getState(name: string): Bytes | undefined {
+    const known = this.#states.get(name);
+    if (known !== undefined) return known;
+    const value = this.#table.get(stateKey(name));
+    if (value === undefined) return undefined;
+    const state = decodeChecked(stateKey(name), value);
+    if (state === undefined) {
+      throw this.#fail(new BackendDamagedError(this.#table.path, `the state "${name}" is not as it was written`));
+    }
+    this.#states.set(name, state);
+    return state;
+  }
+
+  commit(applied: Applied): void {
+    this.#change();
+    this.#applied = applied;
+    this.#isCommitted = true;
+    this.#committedNumber = this.#batchNumber;
+    this.#writeNext();
+  }
+
+  pressure(): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#batchBytes + this.#writingBytes <= UNWRITTEN_BYTES_MAX) return undefined;
+    return this.#until(() => this.#batchBytes + this.#writingBytes <= UNWRITTEN_BYTES_MAX / 2);
+  }
+
+  async *scan(): AsyncIterable<readonly ScannedRecord[]> {
+    let count = 0;
+    let hashSum = 0;
+    let bytes = 0;
+    for await (const rows of this.#table.scan(RECORD_KEYS_FROM, RECORD_KEYS_TO)) {
+      const records: ScannedRecord[] = [];
+      for (const row of rows) {
+        const record = this.#scanned(row);
+        hashSum = (hashSum + recordHash(record.main, record.sub)) >>> 0;
+        bytes += row[1].length;
+        records.push(record);
+      }
+      count += rows.length;
+      yield records;
+    }
+    const found = this.#found;
+    if (count !== found.count || hashSum !== found.hashSum) {
+      const reason =
+        count === found.count
+          ? 'some records are missing and others, long deleted, have come back'
+          : `it should hold ${found.count} records, but there are ${count}`;
+      throw this.#fail(new BackendDamagedError(this.#table.path, reason));
+    }
+    this.#bytes = bytes;
+  }
+
+  async checkpoint(): Promise<Applied> {
+    const applied = this.#applied;
+    const number = this.#committedNumber;
+    await this.#until(() => this.#writtenNumber >= number);
+    try {
+      await this.#table.flush();
+    } catch (error) {
+      throw this.#fail(new BackendFailedError(error));
+    }
+    return applied;
+  }
+
+  sizeBytes(): number {
+    return this.#table.sizeBytes();
+  }
+
+  sizeInUseBytes(): number {
+    return Math.round(this.#bytes);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // If it fails now, onFailure is told, as at any other time.
+    await Promise.allSettled([this.#until(() => !this.#isWriting)]);
+    this.#failure ??= new BackendFailedError('it is closed');
+    await this.#table.close();
+  }
+
+  #scanned([key, value]: Row): ScannedRecord {
+    const main = mainOfKey(key);
+    const sub = subOfKey(key);
+    if (recordKey(main, sub) !== key || !isRecordValue(recordHash(main, sub), value)) {
+      throw this.#fail(new BackendDamagedError(this.#table.path, `record "${key}" is not as it was written`));
+    }
+    return { main, sub, tombstone: isTombstoneValue(value), keyValue: value.subarray(RECORD_HEAD_BYTES) };
+  }
+
+  #change(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#isDirty = true;
+    this.#isCommitted = false;
+  }
+
+  /** Writes the open batch, if it is whole and nothing else is being written. */
+  #writeNext(): void {
+    if (this.#isWriting || !this.#isDirty || !this.#isCommitted) return;
+    const batch = this.#batch;
+    const number = this.#batchNumber;
+    batch.put(SUMMARY_KEY, encodeSummary(this.#summary()));
+    this.#batch = this.#table.batch();
+    this.#batchNumber++;
+    this.#writingBytes = this.#batchBytes;
+    this.#batchBytes = 0;
+    this.#isDirty = false;
+    this.#isWriting = true;
+    void this.#write(batch, number);
+  }
+
+  /** Never rejects: what goes wrong becomes the backend's failure. */
+  async #write(batch: TableBatch, number: number): Promise<void> {
+    const begun = performance.now();
+    try {
+      await batch.write();
+    } catch (error) {
+      this.#isWriting = false;
+      this.#fail(new BackendFailedError(error));
+      return;
+    }
+    this.#options.onCommit?.((performance.now() - begun) / 1000);
+    this.#written(number);
+  }
+
+  #written(number: number): void {
+    this.#isWriting = false;
+    this.#writingBytes = 0;
+    this.#writtenNumber = number;
+    this.#cache.written(number);
+    this.#writeNext();
+    this.#wake();
+  }
+
+  #summary(): Summary {
+    return {
+      applied: this.#applied,
+      mark: this.#mark,
+      count: this.#count,
+      hashSum: this.#hashSum,
+      bytes: Math.round(this.#bytes),
+    };
+  }
+
+  #until(ready: () => boolean): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (ready()) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiting.push({ ready, resolve, reject }));
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const each of waiting) {
+      if (this.#failure !== undefined) each.reject(this.#failure);
+      else if (each.ready()) each.resolve();
+      else this.#waiting.push(each);
+    }
+  }
+
+  /** The first failure is the one that counts. Returns it. */
+  #fail(error: Error): Error {
+    if (this.#failure === undefined) {
+      this.#failure = error;
+      this.#wake();
+      this.#options.onFailure(error);
+    }
+    return this.#failure;
+  }
+}
+
+async function readSummary(table: OrderedTable): Promise<Summary> {
+  const value = table.get(SUMMARY_KEY);
+  if (value === undefined) {
+    for await (const rows of table.scan('', '\u007f')) {
+      const [key] = present(rows[0], 'a row of a chunk');
+      throw new BackendDamagedError(table.path, `there is no summary, but there is "${key}"`);
+    }
+    return EMPTY_SUMMARY;
+  }
+  const summary = decodeSummary(value);
+  if (summary === undefined) throw new BackendDamagedError(table.path, 'the summary is not as it was written');
+  if ('otherFormat' in summary) {
+    throw new DataDirectoryError(
+      table.path,
+      `it is of format ${summary.otherFormat}; this version reads ${BACKEND_FORMAT}`,
+    );
+  }
+  return summary;
+}
