@@ -6,7 +6,6 @@ export { SharedEvent } from './shared-event.ts';
 export { ALL_WATCHERS, type WatchResponse } from './watch-response.ts';
 export {
   AUTO_WATCH_ID,
-  describeRange,
   type StreamLabels,
   type WatchRefusal,
   type WatchRequest,

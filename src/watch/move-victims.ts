@@ -19,7 +19,8 @@ export interface Moved {
 export function moveVictims(placement: Placement): Moved {
   const { victimStreams } = placement;
   let moved = 0;
-  for (const stream of [...victimStreams]) {
+  // The set changes on the way.
+  for (const stream of Array.from(victimStreams)) {
     if (moved >= VICTIMS_PER_PASS_MAX) return { moved, more: true };
     const movedHere = moveVictimsOf(placement, stream);
     moved += movedHere;

@@ -8,7 +8,7 @@
  * given out by counting and is not in use. A cancelled watcher takes what is queued for it along, so that its id begins anew.
  */
 
-import type { Key, KeyRange } from '../base/index.ts';
+import type { KeyRange } from '../base/index.ts';
 import { Channel } from './channel.ts';
 import { CHANNEL_BYTES_MAX, CHANNEL_RESPONSES_LOW } from './limits.ts';
 import type { SharedEvent } from './shared-event.ts';
@@ -259,10 +259,4 @@ function wordOf(
 ): WatchResponse {
   const watchId = watcher?.id ?? ALL_WATCHERS;
   return { kind, watcher, watchId, events: NO_EVENTS, revision, compactRevision, bytes: 0 };
-}
-
-/** For messages: 'a', or '[a, b)', with what is not printable escaped. */
-export function describeRange(key: Key, end: Key | undefined): string {
-  const text = (part: Key): string => (part === '\u0100' ? '∞' : JSON.stringify(part).slice(1, -1));
-  return end === undefined ? text(key) : `[${text(key)}, ${text(end)})`;
 }

@@ -77,8 +77,12 @@ function keyValue(key: string, createRevision: number, modRevision: number, vers
   return encodeKeyValue({ key, createRevision, modRevision, version, value: bytesOf(value), lease: 0n });
 }
 
+/** Of a longer value its length is of interest. */
+const VALUE_SHOWN_MAX = 9;
+
 /** 'value@modRevision' */
 export function describePair(kv: Bytes): string {
   const { value, modRevision } = decodeKeyValue(kv);
-  return `${keyOf(value)}@${modRevision}`;
+  const shown = value.length > VALUE_SHOWN_MAX ? `${keyOf(value.subarray(0, 1))}*${value.length}` : keyOf(value);
+  return `${shown}@${modRevision}`;
 }

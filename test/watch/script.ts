@@ -12,17 +12,16 @@
  * comparing: read the difference before you commit it.
  */
 
-import { assert, KEY_INFINITY, SimulatedClock } from '../../src/base/index.ts';
-import { describeRange, WatchableStore, type WatchResponse, type WatchStream } from '../../src/watch/index.ts';
+import { assert, KEY_INFINITY, type KeyRange } from '../../src/base/index.ts';
+import { WatchableStore, type WatchResponse, type WatchStream } from '../../src/watch/index.ts';
 import { type Change, describePair, FakeHistory } from './fake-history.ts';
+import { FiniteClock } from './finite-clock.ts';
 
 /** More events than these in one response are told by the first and the last. */
 const EVENTS_SHOWN_MAX = 4;
 
 /** So are more lines than these that differ only in numbers. */
 const LINES_ALIKE_MAX = 3;
-
-const VALUE_SHOWN_MAX = 9;
 
 type Arguments = ReadonlyMap<string, string>;
 
@@ -50,7 +49,7 @@ function changesOf(text: string): Change[] {
 }
 
 export class Story {
-  readonly #clock = new SimulatedClock();
+  readonly #clock = new FiniteClock();
   readonly #history = new FakeHistory();
   readonly #store = new WatchableStore(this.#history, this.#clock);
   readonly #streams = new Map<string, WatchStream>();
@@ -173,7 +172,7 @@ export class Story {
   #describe(): void {
     for (const each of this.#store.describe(8)) {
       const { watchId, range, state, peer, revisionsBehind, bytesQueued, behindMs } = each;
-      const where = `${peer} w${watchId} ${describeRange(range.key, range.end)}`;
+      const where = `${peer} w${watchId} ${describeRange(range)}`;
       this.#say(`${where} ${state} behind=${revisionsBehind} queued=${bytesQueued}B for=${behindMs}ms`);
     }
   }
@@ -190,6 +189,11 @@ export class Story {
   #say(...lines: string[]): void {
     this.#lines.push(...lines);
   }
+}
+
+/** 'a', or '[a, b)' */
+function describeRange({ key, end }: KeyRange): string {
+  return end === undefined ? key : `[${key}, ${end === KEY_INFINITY ? 'infinity' : end})`;
 }
 
 /** A line but for its numbers; those in the names of streams and watchers count. */
@@ -215,17 +219,10 @@ function describeEvent(response: WatchResponse, index: number): string {
   const shared = response.events[index];
   assert(shared !== undefined, 'no such event');
   const { event } = shared;
-  const what =
-    event.type === 'put' ? `put ${event.key} ${shorten(describePair(event.kv))}` : `del ${event.key} @${event.main}`;
+  const what = event.type === 'put' ? `put ${event.key} ${describePair(event.kv)}` : `del ${event.key} @${event.main}`;
   const previous =
     response.watcher?.prevKv === true && shared.previous !== undefined ? ` (was ${describePair(shared.previous)})` : '';
   return what + previous;
-}
-
-/** Of a long value its length is of interest. */
-function shorten(pair: string): string {
-  const at = pair.lastIndexOf('@');
-  return at > VALUE_SHOWN_MAX ? `${pair.slice(0, 1)}*${at}${pair.slice(at)}` : pair;
 }
 
 export function describeResponse(response: WatchResponse): string {

@@ -42,8 +42,10 @@ export function decodeWatchRequest(bytes: Bytes): WatchStreamRequest {
       return { kind: 'cancel', watchId: BigInt(String(request.cancel_request?.watch_id ?? 0)) };
     case 'progress_request':
       return { kind: 'progress' };
-    default:
+    case undefined:
       return { kind: 'unknown' };
+    default:
+      return request.request_union satisfies never;
   }
 }
 
