@@ -1,0 +1,55 @@
+/** What the bench asks a load process to do, and what it hears of it. All of it crosses a process boundary as JSON. */
+
+import type { Pace } from './put-load.ts';
+import type { WatcherPlan } from './watch-load.ts';
+
+/** Fills the store with `keys` keys, fill/00000000 and so on, in transactions. */
+export interface FillJob {
+  readonly kind: 'fill';
+  readonly port: number;
+  readonly keys: number;
+  readonly valueBytes: number;
+}
+
+/** Opens the watchers and holds them until it is told to end. */
+export interface HoldJob {
+  readonly kind: 'hold';
+  readonly port: number;
+  readonly watchers: WatcherPlan;
+}
+
+/** Opens the watchers, puts to their keys, measures what they receive, and waits until all of them have received all. */
+export interface WatchJob {
+  readonly kind: 'watch';
+  readonly port: number;
+  /** Of the server, for its processor time. */
+  readonly pid: number;
+  readonly watchers: WatcherPlan;
+  readonly pace: Pace;
+  readonly warmMs: number;
+  readonly measureMs: number;
+  /** A watcher of the first key more, that stops reading: alone on its connection, or on one that others share. */
+  readonly stuck: 'none' | 'alone' | 'shared';
+}
+
+export type LoadJob = FillJob | HoldJob | WatchJob;
+
+export interface WatchResult {
+  readonly eventsPerSecond: number;
+  readonly putsPerSecond: number;
+  readonly delayP50Ms: number;
+  readonly delayP99Ms: number;
+  /** Processor time of the server. */
+  readonly serverUsPerEvent: number;
+  /** Share of one processor that the load process used: near 1, it measured itself. */
+  readonly clientBusy: number;
+}
+
+/**
+ * From the load process. `open`: the watchers are there and nothing is put yet; `drained`: they have received all, and are still
+ * there. After each of these two it waits until it is told to go on.
+ */
+export type LoadReport =
+  | { readonly kind: 'open' | 'drained' }
+  | { readonly kind: 'done'; readonly result: WatchResult | null }
+  | { readonly kind: 'failed'; readonly reason: string };

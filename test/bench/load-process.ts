@@ -1,0 +1,118 @@
+/**
+ * The load process: the raw client in a process of its own, so that nothing of the bench disturbs it. Started by load-child.ts,
+ * which sends it one job; it reports `open` when its watchers are there, goes on at any message, reports the result and ends.
+ */
+
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fill } from './fill-load.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
+import type { LoadJob, LoadReport, WatchJob, WatchResult } from './load-job.ts';
+import { processorMs } from './process-usage.ts';
+import { PutLoad } from './put-load.ts';
+import { RawConnection } from './raw-client.ts';
+import { createMessage, openWatchStream, WatchLoad } from './watch-load.ts';
+
+/** Ends the process: whatever fails here makes the numbers worthless. */
+function fail(error: Error): void {
+  process.send?.({ kind: 'failed', reason: error.message } satisfies LoadReport, () => process.exit(1));
+}
+
+async function toldToGoOn(after: 'open' | 'drained'): Promise<void> {
+  process.send?.({ kind: after } satisfies LoadReport);
+  await once(process, 'message');
+}
+
+async function watch(job: WatchJob): Promise<WatchResult> {
+  const watchers = new WatchLoad(job.watchers, fail);
+  await watchers.open(job.port);
+  if (job.stuck !== 'none') await openStuck(job, watchers);
+  await toldToGoOn('open');
+
+  const { keys, valueBytes } = job.watchers;
+  const puts = await PutLoad.open(job.port, { keys, valueBytes, failed: fail });
+  watchers.follow(puts);
+  puts.start(job.pace);
+  await sleep(job.warmMs);
+
+  const delays = new LatencyHistogram();
+  watchers.delays = delays;
+  const before = { events: watchers.events, puts: puts.done, server: processorMs(job.pid), client: process.cpuUsage() };
+  const startedAt = performance.now();
+  await sleep(job.measureMs);
+  // However short the time and busy the machine, something was measured.
+  await watchers.received(before.events + 1);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const events = watchers.events - before.events;
+  const putsDone = puts.done - before.puts;
+  const serverMs = processorMs(job.pid) - before.server;
+  const client = process.cpuUsage(before.client);
+  watchers.delays = undefined;
+
+  await puts.stop();
+  // Every watcher of a key hears of every put of it, sooner or later; the keys are put in turn.
+  await watchers.received(expectedEvents(job, puts.done));
+  await toldToGoOn('drained');
+  watchers.close();
+  puts.close();
+  return {
+    eventsPerSecond: events / seconds,
+    putsPerSecond: putsDone / seconds,
+    delayP50Ms: delays.quantileMs(0.5),
+    delayP99Ms: delays.quantileMs(0.99),
+    serverUsPerEvent: (serverMs * 1000) / Math.max(events, 1),
+    clientBusy: (client.user + client.system) / 1e6 / seconds,
+  };
+}
+
+function expectedEvents(job: WatchJob, puts: number): number {
+  const { keys, streams, watchersPerStream } = job.watchers;
+  const watchers = streams * watchersPerStream;
+  let events = 0;
+  for (let key = 0; key < keys.length; key++) {
+    const putsOfKey = Math.floor(puts / keys.length) + (key < puts % keys.length ? 1 : 0);
+    const watchersOfKey = Math.floor(watchers / keys.length) + (key < watchers % keys.length ? 1 : 0);
+    events += putsOfKey * watchersOfKey;
+  }
+  return events;
+}
+
+/** A watcher that takes what its stream's first window holds and no more. Alone on a connection, it does not read that either. */
+async function openStuck(job: WatchJob, watchers: WatchLoad): Promise<void> {
+  const ignore = { message: () => {}, ended: () => fail(new Error('the stuck stream ended')) };
+  const shared = job.stuck === 'shared' ? watchers.firstConnection : undefined;
+  const connection = shared ?? (await RawConnection.open(job.port));
+  const stream = openWatchStream(connection, job.port, 'initial', ignore);
+  connection.send(stream, createMessage(job.watchers.keys[0] ?? ''), false);
+  connection.flush();
+  if (shared === undefined) connection.stopReading();
+}
+
+async function run(job: LoadJob): Promise<WatchResult | null> {
+  switch (job.kind) {
+    case 'fill':
+      await fill(job);
+      return null;
+    case 'hold': {
+      const watchers = new WatchLoad(job.watchers, fail);
+      await watchers.open(job.port);
+      await toldToGoOn('open');
+      watchers.close();
+      return null;
+    }
+    case 'watch':
+      return watch(job);
+    default:
+      return job satisfies never;
+  }
+}
+
+// Without the bench there is nobody to measure for.
+process.once('disconnect', () => process.exit(1));
+const [job] = (await once(process, 'message')) as [LoadJob];
+try {
+  const result = await run(job);
+  process.send?.({ kind: 'done', result } satisfies LoadReport, () => process.exit(0));
+} catch (error) {
+  fail(error instanceof Error ? error : new Error(String(error)));
+}

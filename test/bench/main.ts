@@ -1,0 +1,87 @@
+/**
+ * npm run bench: this node against Debian's etcd, on the same work, the same machine and the same disk, in one run.
+ *
+ *     npm run bench -- [--quick] [--only puts,fanout] [--rounds 5] [--keys 1000000] [--side ours] [--server 'node dist/cli/main.js']
+ *                      [--dir /var/tmp] [--port 24700] [--write] [--json file]
+ *
+ * Prints a table, and with --write puts it into RESULTS.md. Ends with 1 if anything failed. The whole takes about 25 minutes.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Bench, type BenchOptions } from './bench.ts';
+import { hasH2Load } from './load-h2load.ts';
+import { describeMachine } from './machine.ts';
+import { rowsOf, tableOf, withTable } from './report.ts';
+import type { Side } from './server-process.ts';
+import type { Work } from './work.ts';
+import { delay, fanout } from './work-fanout.ts';
+import { memory } from './work-memory.ts';
+import { puts } from './work-puts.ts';
+import { ranges } from './work-ranges.ts';
+import { slowWatcher } from './work-slow-watcher.ts';
+import { startup } from './work-startup.ts';
+
+const RESULTS = join(import.meta.dirname, 'RESULTS.md');
+const OURS = [process.execPath, resolve(import.meta.dirname, '../../dist/cli/main.js')];
+const WORKS: readonly Work[] = [puts, ranges, fanout, delay, slowWatcher, memory, startup()];
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    keys: { type: 'string' },
+    side: { type: 'string' },
+    server: { type: 'string' },
+    dir: { type: 'string', default: tmpdir() },
+    port: { type: 'string', default: '24700' },
+    write: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+
+function optionsOf(): BenchOptions {
+  const only = values.only?.split(',');
+  const unknown = only?.find((name) => !WORKS.some((work) => work.name === name));
+  if (unknown !== undefined) throw new Error(`--only: no ${unknown}, but ${WORKS.map(({ name }) => name).join(', ')}`);
+  if (values.side !== undefined && values.side !== 'ours' && values.side !== 'etcd') {
+    throw new Error(`--side: ours or etcd, not ${values.side}`);
+  }
+  const commands: Record<Side, readonly string[]> = { ours: values.server?.split(/\s+/) ?? OURS, etcd: ['etcd'] };
+  return {
+    commands: values.side === undefined ? commands : { [values.side]: commands[values.side] },
+    works: WORKS.filter(({ name }) => only?.includes(name) ?? true),
+    rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '5')),
+    isQuick: values.quick,
+    keys: wholeNumber('keys', values.keys ?? (values.quick ? '1000' : '1000000')),
+    directory: values.dir,
+    port: wholeNumber('port', values.port),
+    progress: (text) => process.stderr.write(`${text}\n`),
+  };
+}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${name}: a whole number above 0, not ${text}`);
+  return number;
+}
+
+/** A signal is no reason to leave servers and files behind: what is registered for the end of the process removes them. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const options = optionsOf();
+if (!hasH2Load()) throw new Error('h2load is missing: apt-get install nghttp2-client');
+execFileSync('etcd', ['--version'], { stdio: 'ignore' });
+
+const { samples, failures, isPinned } = await new Bench(options).run();
+const rows = rowsOf(samples);
+const table = `${describeMachine(options.directory, isPinned)}; rounds: ${options.rounds}.\n\n${tableOf(rows)}`;
+process.stdout.write(`\n${table}`);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ rows, failures }, undefined, 2)}\n`);
+if (values.write && failures.length === 0) writeFileSync(RESULTS, withTable(readFileSync(RESULTS, 'utf8'), table));
+for (const failure of failures) process.stdout.write(`\nFAILED: ${failure}\n`);
+process.exitCode = failures.length === 0 ? 0 : 1;

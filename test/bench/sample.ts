@@ -1,0 +1,23 @@
+/** One number that was measured: of what, of whom. Rounds give several of one measure and side. */
+
+import type { Side } from './server-process.ts';
+
+export interface Sample {
+  /** What was measured, as a row of the table says it. */
+  readonly measure: string;
+  readonly unit: string;
+  /** Whether a larger number is the better one. */
+  readonly better: 'more' | 'less';
+  readonly side: Side;
+  readonly value: number;
+}
+
+export type Measured = Omit<Sample, 'side'>;
+
+export function more(measure: string, unit: string, value: number): Measured {
+  return { measure, unit, better: 'more', value };
+}
+
+export function less(measure: string, unit: string, value: number): Measured {
+  return { measure, unit, better: 'less', value };
+}

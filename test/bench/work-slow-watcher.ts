@@ -1,0 +1,77 @@
+/**
+ * One watcher whose client has stopped reading, among a hundred that read, while puts go on at a steady rate (open loop): the
+ * others must not notice, and the server must not keep all that the one has not taken.
+ *
+ *     without | alone on its connection | on a connection that others share | without
+ *
+ * The two runs without surround the others, because a store under puts changes meanwhile; p99 is compared with their mean.
+ * Memory is measured right before and after each run: what it has grown by in the same run without, the history of the store,
+ * is subtracted.
+ */
+
+import { runWatchLoad } from './load-child.ts';
+import type { WatchJob } from './load-job.ts';
+import { less, type Measured } from './sample.ts';
+import type { BenchServer } from './server-process.ts';
+import type { Stage, Work } from './work.ts';
+
+const PUTS_PER_SECOND = 500;
+const VALUE_BYTES = 2048;
+
+interface Run {
+  readonly p99Ms: number;
+  readonly grownBytes: number;
+}
+
+export const slowWatcher: Work = {
+  name: 'slow-watcher',
+  roundsMax: 3,
+  run(stage) {
+    return stage.withServer(async (server) => {
+      // The first run warms the server up and is not counted.
+      await run(stage, server, 'none');
+      const before = await run(stage, server, 'none');
+      const alone = await run(stage, server, 'alone');
+      const shared = await run(stage, server, 'shared');
+      const after = await run(stage, server, 'none');
+      const without = {
+        p99Ms: (before.p99Ms + after.p99Ms) / 2,
+        grownBytes: (before.grownBytes + after.grownBytes) / 2,
+      };
+      return [
+        less('delay p99 of 100 watchers, none stuck', 'ms', without.p99Ms),
+        ...compared('one stuck, alone on its connection', alone, without),
+        ...compared('one stuck, on a shared connection', shared, without),
+      ];
+    });
+  },
+};
+
+function compared(name: string, run: Run, without: Run): Measured[] {
+  return [
+    less(`delay p99 of the others, ${name}`, 'ms', run.p99Ms),
+    less(`that p99 over the one with none stuck, ${name}`, 'times', run.p99Ms / Math.max(without.p99Ms, 0.001)),
+    less(`memory kept for it, ${name}`, 'MB', (run.grownBytes - without.grownBytes) / 1e6),
+  ];
+}
+
+async function run(stage: Stage, server: BenchServer, stuck: WatchJob['stuck']): Promise<Run> {
+  const memoryBytesBefore = await server.settledMemoryBytes();
+  const job: WatchJob = {
+    kind: 'watch',
+    port: server.port,
+    pid: server.pid,
+    watchers: { connections: 10, streams: 100, watchersPerStream: 1, keys: ['slow'], valueBytes: VALUE_BYTES },
+    pace: { putsPerSecond: PUTS_PER_SECOND },
+    warmMs: stage.isQuick ? 50 : 1000,
+    measureMs: stage.isQuick ? 150 : 8000,
+    stuck,
+  };
+  let grownBytes = 0;
+  const result = await runWatchLoad(job, {
+    drained: async () => {
+      grownBytes = (await server.settledMemoryBytes()) - memoryBytesBefore;
+    },
+  });
+  return { p99Ms: result.delayP99Ms, grownBytes };
+}
