@@ -60,6 +60,16 @@ export type ErrorCode =
   | 'tooManyRequests'
   | 'leaseNotFound'
   | 'memberNotFound'
+  | 'memberIdExists'
+  | 'peerUrlExists'
+  | 'notEnoughStarted'
+  | 'memberNotLearner'
+  | 'learnerNotReady'
+  | 'tooManyLearners'
+  | 'notSupportedForLearner'
+  | 'badLeaderTransferee'
+  | 'unhealthy'
+  | 'clusterIdMismatch'
   | 'notLeader'
   | 'notCapable'
   | 'noLeader'
@@ -92,6 +102,19 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   tooManyRequests: definite(Status.resourceExhausted, 'too many requests'),
   leaseNotFound: definite(Status.notFound, 'requested lease not found'),
   memberNotFound: definite(Status.notFound, 'member not found'),
+  memberIdExists: definite(Status.failedPrecondition, 'member ID already exist'),
+  peerUrlExists: definite(Status.failedPrecondition, 'Peer URLs already exists'),
+  notEnoughStarted: definite(Status.failedPrecondition, 're-configuration failed due to not enough started members'),
+  memberNotLearner: definite(Status.failedPrecondition, 'can only promote a learner member'),
+  learnerNotReady: definite(
+    Status.failedPrecondition,
+    'can only promote a learner member which is in sync with leader',
+  ),
+  tooManyLearners: definite(Status.failedPrecondition, 'too many learner members in cluster'),
+  notSupportedForLearner: definite(Status.failedPrecondition, 'rpc not supported for learner'),
+  badLeaderTransferee: definite(Status.failedPrecondition, 'bad leader transferee'),
+  unhealthy: definite(Status.unavailable, 'unhealthy cluster'),
+  clusterIdMismatch: definite(Status.failedPrecondition, 'cluster ID mismatch'),
   notLeader: definite(Status.failedPrecondition, 'not leader'),
   notCapable: definite(Status.failedPrecondition, 'not capable'),
   noLeader: definite(Status.unavailable, 'no leader'),

@@ -22,29 +22,30 @@ import { ValueError } from './url.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;
 
-const GROUPS: Readonly<Record<string, (key: string) => string>> = {
-  'client-transport-security': (key) => CLIENT_NAMES[key] ?? key,
-  'peer-transport-security': (key) => PEER_NAMES[key] ?? `peer-${key}`,
-};
+/** Where a key of a group is not the name of its flag without the prefix. */
+const CLIENT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['allowed-hostname', 'client-cert-allowed-hostname'],
+  ['allowed-hostnames', 'client-cert-allowed-hostname'],
+  ['crl-file', 'client-crl-file'],
+]);
+const PEER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['allowed-cn', 'peer-cert-allowed-cn'],
+  ['allowed-cns', 'peer-cert-allowed-cn'],
+  ['allowed-hostname', 'peer-cert-allowed-hostname'],
+  ['allowed-hostnames', 'peer-cert-allowed-hostname'],
+]);
 
-/** Where a key of a group is not the name of its flag. */
-const CLIENT_NAMES: Readonly<Record<string, string>> = {
-  'allowed-hostname': 'client-cert-allowed-hostname',
-  'allowed-hostnames': 'client-cert-allowed-hostname',
-  'crl-file': 'client-crl-file',
-};
-const PEER_NAMES: Readonly<Record<string, string>> = {
-  'allowed-cn': 'peer-cert-allowed-cn',
-  'allowed-cns': 'peer-cert-allowed-cn',
-  'allowed-hostname': 'peer-cert-allowed-hostname',
-  'allowed-hostnames': 'peer-cert-allowed-hostname',
-};
+/** The flag that a key of a group stands for. */
+const GROUPS: ReadonlyMap<string, (key: string) => string> = new Map([
+  ['client-transport-security', (key: string) => CLIENT_NAMES.get(key) ?? key],
+  ['peer-transport-security', (key: string) => PEER_NAMES.get(key) ?? `peer-${key}`],
+]);
 
 /** Reads the file's `text` into `settings`. Throws ConfigError, which names `path`. */
 export function readConfigFile(path: string, text: string, settings: Settings): Note[] {
   const unknown: string[] = [];
   for (const [key, value] of Object.entries(mappingOf(path, path, parsed(path, text)))) {
-    const nameOf = GROUPS[key];
+    const nameOf = GROUPS.get(key);
     if (nameOf === undefined) set(path, key, FLAGS.get(key), value, settings, unknown);
     else if (value !== null) {
       for (const [inner, innerValue] of Object.entries(mappingOf(path, key, value))) {

@@ -6,10 +6,10 @@ import { type MemberUrl, parseUrls, ValueError } from './url.ts';
 
 export type FlagValue = string | boolean | number | readonly string[] | readonly MemberUrl[];
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  ...Object.fromEntries(['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true])),
-  ...Object.fromEntries(['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false])),
-};
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
+]);
 
 /** Lowest and highest value. */
 const LIMITS = {
@@ -29,7 +29,7 @@ export function parseValue(flag: Pick<Flag, 'type' | 'choices'>, text: string): 
     case 'urls':
       return parseUrls(text);
     case 'boolean':
-      return known(BOOLEANS[text]);
+      return known(BOOLEANS.get(text));
     case 'duration':
       return known(parseDuration(text));
     case 'integer':

@@ -25,6 +25,9 @@ const OPERATIONS: Readonly<Record<MachineRequest['kind'], ApplyOperation>> = {
   txn: 'Txn',
   compaction: 'Compaction',
   alarm: 'Alarm',
+  configuration: 'Configuration',
+  memberAttributes: 'ClusterMemberAttrSet',
+  memberUpdate: 'MemberUpdate',
 };
 
 export function memberMetrics(options: { clock: Clock; identity: NodeIdentity; extensive: boolean }): MemberMetrics {
@@ -116,10 +119,9 @@ function live(booted: BootedNode | undefined): ReturnType<Parameters<typeof crea
   const status = node.status();
   return {
     hasLeader: status.leader !== 0n,
-    isLeader: status.leader === node.memberId,
+    isLeader: node.isLeader,
     isLearner: status.isLearner,
-    // A cluster of one elects itself once, at its start.
-    leaderChanges: 1,
+    leaderChanges: node.leaderChanges,
     proposalsCommitted: status.committedIndex,
     proposalsApplied: status.appliedIndex,
     proposalsPending: node.proposalsPending,

@@ -5,7 +5,7 @@
  */
 
 import { randomInt } from 'node:crypto';
-import type { Logger } from '../base/index.ts';
+import { type Logger, SeededPrng } from '../base/index.ts';
 import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
 import { type DataDirectory, LevelTable, NodeDisk, openDataDirectory, RecordBackend } from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
@@ -15,6 +15,9 @@ import { bootstrapProblem, type ServerConfig } from './server-config.ts';
 
 /** etcd's default for --quota-backend-bytes=0. */
 const QUOTA_BYTES_DEFAULT = 2 * 1024 * 1024 * 1024;
+
+/** Log entries kept behind a checkpoint for followers that are a little behind: etcd's default. */
+const CATCH_UP_ENTRIES = 5000;
 
 /** How long calls under way may take to finish when the member is told to stop. */
 const GRACE_MS = 1000;
@@ -38,6 +41,13 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       observer: metrics.nodeObserver,
       open: (storeFailed) => openData(config, identity, metrics, storeFailed),
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
+      firstMembers: [
+        { id: identity.memberId, name: '', peerUrls: identity.peerUrls, clientUrls: [], isLearner: false },
+      ],
+      tickMs: config.heartbeatMs,
+      electionTicks: Math.floor(config.electionMs / config.heartbeatMs),
+      catchUpEntries: CATCH_UP_ENTRIES,
+      prng: new SeededPrng(randomInt(2 ** 47)),
       fatal: (error) => ending.fail(error),
     });
     const { node } = booted;

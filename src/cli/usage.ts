@@ -1,11 +1,7 @@
 /** What the server says of itself: how to use it, its flags, its version. */
 
+import { SERVER_VERSION } from '../base/index.ts';
 import { SECTIONS } from './flag-table.ts';
-
-/** The API that this server is compatible with. */
-export const SERVER_VERSION = '3.7.1';
-/** The version that a cluster of such members agrees on. */
-export const CLUSTER_VERSION = '3.7';
 
 export const USAGE = `Usage:
 

@@ -11,10 +11,10 @@
  */
 
 import { type Bytes, EMPTY_BYTES } from '../base/index.ts';
-import type { Configuration, MemberId, Entry as RaftEntry } from '../raft/index.ts';
+import type { Configuration, MemberId, Entry as RaftEntry, HardState as RaftHardState } from '../raft/index.ts';
 import { ProtocolError, ProtoReader } from './proto-reader.ts';
 import { joined, ProtoWriter } from './proto-writer.ts';
-import type { Entry } from './raft-entry.ts';
+import type { Entry, HardState } from './raft-entry.ts';
 
 /** A member's id as Raft has it, from the 64-bit number of the API. */
 export function raftId(id: bigint): MemberId {
@@ -82,4 +82,12 @@ export function raftEntry({ type, index, term, data }: Entry): RaftEntry {
   }
   if (configuration === undefined) throw new ProtocolError(`entry ${index} changes the membership to nothing`);
   return { kind: 'configuration', index, term, configuration, data: owned };
+}
+
+export function storedHardState({ term, vote, commit }: RaftHardState): HardState {
+  return { term, vote: vote === undefined ? 0n : memberIdOf(vote), commit };
+}
+
+export function raftHardState({ term, vote, commit }: HardState): RaftHardState {
+  return { term, vote: vote === 0n ? undefined : raftId(vote), commit };
 }

@@ -3,6 +3,7 @@ export * from './configuration.ts';
 export * from './internal-request.ts';
 export * from './kv-request.ts';
 export * from './kv-response.ts';
+export * from './member-request.ts';
 export * from './proto-reader.ts';
 export * from './proto-writer.ts';
 export * from './raft-entry.ts';

@@ -14,7 +14,16 @@ import { joined, ProtoWriter } from './proto-writer.ts';
 import { varintBytes } from './strict.ts';
 
 /** Field numbers of the kinds that we make and understand: proto/internal.proto. */
-const FIELDS = { put: 4, deleteRange: 5, txn: 6, compaction: 7, alarm: 10 } as const;
+const FIELDS = {
+  put: 4,
+  deleteRange: 5,
+  txn: 6,
+  compaction: 7,
+  alarm: 10,
+  memberAttributes: 1301,
+  // Ours.
+  memberUpdate: 10_001,
+} as const;
 
 export type InternalKind = keyof typeof FIELDS;
 
@@ -91,19 +100,10 @@ function decodeHeaderId(bytes: Bytes): number {
   return Number.isSafeInteger(id) ? id : 0;
 }
 
+const KINDS: ReadonlyMap<number, InternalKind> = new Map(
+  Object.entries(FIELDS).map(([kind, field]) => [field, kind as InternalKind]),
+);
+
 function kindOf(field: number): InternalKind | undefined {
-  switch (field) {
-    case FIELDS.put:
-      return 'put';
-    case FIELDS.deleteRange:
-      return 'deleteRange';
-    case FIELDS.txn:
-      return 'txn';
-    case FIELDS.compaction:
-      return 'compaction';
-    case FIELDS.alarm:
-      return 'alarm';
-    default:
-      return undefined;
-  }
+  return KINDS.get(field);
 }

@@ -13,6 +13,7 @@
 import { type Bytes, type ErrorCode, RequestError, unreachable } from '../base/index.ts';
 import type { CompactionJob, Event, OperationResult, Store } from '../mvcc/index.ts';
 import { type Alarm, Alarms } from './alarm.ts';
+import { decodeMembership, encodeMembership, Membership } from './membership.ts';
 import { costBytes } from './quota.ts';
 import type { AlarmRequest, MachineRequest } from './request.ts';
 
@@ -34,19 +35,34 @@ export interface CompactionStarted {
   readonly job: CompactionJob;
 }
 
-export type MachineResult = OperationResult | CompactionStarted | AlarmResult;
+export interface MembershipResult {
+  readonly kind: 'membership';
+  readonly revision: number;
+}
+
+export type MachineResult = OperationResult | CompactionStarted | AlarmResult | MembershipResult;
 
 export type Applied =
   | { readonly ok: true; readonly result: MachineResult; readonly events: readonly Event[] }
   | { readonly ok: false; readonly error: ErrorCode };
 
+/** What no alarm forbids: without these, none could be mended. */
+const ALWAYS: ReadonlySet<MachineRequest['kind']> = new Set([
+  'alarm',
+  'configuration',
+  'memberAttributes',
+  'memberUpdate',
+]);
+
 const NO_EVENTS: readonly Event[] = [];
 const ALARMS_STATE = 'alarms';
+const MEMBERSHIP_STATE = 'membership';
 
 export class Machine {
   readonly store: Store;
   readonly #state: StateBackend;
   readonly #alarms: Alarms;
+  readonly membership: Membership;
 
   /** The store and the state must have been loaded. */
   constructor(store: Store, state: StateBackend) {
@@ -54,6 +70,8 @@ export class Machine {
     this.#state = state;
     const alarms = state.getState(ALARMS_STATE);
     this.#alarms = alarms === undefined ? new Alarms() : Alarms.decode(alarms);
+    const membership = state.getState(MEMBERSHIP_STATE);
+    this.membership = new Membership(membership === undefined ? undefined : decodeMembership(membership));
   }
 
   alarms(): readonly Alarm[] {
@@ -74,7 +92,7 @@ export class Machine {
 
   /** Why an alarm forbids the request, if one does. */
   #refusal(request: MachineRequest): ErrorCode | undefined {
-    if (request.kind === 'alarm') return undefined;
+    if (ALWAYS.has(request.kind)) return undefined;
     if (this.#alarms.has('corrupt')) return 'corrupt';
     if (this.#alarms.has('nospace') && costBytes(request) > 0) return 'noSpace';
     return undefined;
@@ -96,9 +114,23 @@ export class Machine {
       }
       case 'alarm':
         return { ok: true, result: this.#applyAlarm(request), events: NO_EVENTS };
+      case 'configuration':
+        this.membership.change(request.change);
+        return this.#membershipChanged();
+      case 'memberAttributes':
+        this.membership.setAttributes(request.id, request.name, request.clientUrls);
+        return this.#membershipChanged();
+      case 'memberUpdate':
+        this.membership.setPeerUrls(request.id, request.peerUrls);
+        return this.#membershipChanged();
       default:
         return unreachable(request);
     }
+  }
+
+  #membershipChanged(): Applied {
+    this.#state.putState(MEMBERSHIP_STATE, encodeMembership(this.membership.snapshot()));
+    return { ok: true, result: { kind: 'membership', revision: this.store.currentRevision }, events: NO_EVENTS };
   }
 
   #applyAlarm(request: AlarmRequest): AlarmResult {

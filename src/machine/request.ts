@@ -2,6 +2,7 @@
 
 import type { DeleteRangeOperation, PutOperation, TxnOperation } from '../mvcc/index.ts';
 import type { AlarmType } from './alarm.ts';
+import type { MembershipChange } from './membership.ts';
 
 export interface CompactionRequest {
   readonly kind: 'compaction';
@@ -17,4 +18,33 @@ export interface AlarmRequest {
   readonly alarm: AlarmType | 'none';
 }
 
-export type MachineRequest = PutOperation | DeleteRangeOperation | TxnOperation | CompactionRequest | AlarmRequest;
+/** The members have changed along with Raft's configuration. */
+export interface ConfigurationRequest {
+  readonly kind: 'configuration';
+  readonly change: MembershipChange;
+}
+
+/** What a member says of itself when it starts. */
+export interface MemberAttributesRequest {
+  readonly kind: 'memberAttributes';
+  readonly id: bigint;
+  readonly name: string;
+  readonly clientUrls: readonly string[];
+}
+
+/** A member is to be reached elsewhere. */
+export interface MemberUpdateRequest {
+  readonly kind: 'memberUpdate';
+  readonly id: bigint;
+  readonly peerUrls: readonly string[];
+}
+
+export type MachineRequest =
+  | PutOperation
+  | DeleteRangeOperation
+  | TxnOperation
+  | CompactionRequest
+  | AlarmRequest
+  | ConfigurationRequest
+  | MemberAttributesRequest
+  | MemberUpdateRequest;

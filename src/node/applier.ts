@@ -9,9 +9,10 @@
  */
 
 import { assert, type Clock } from '../base/index.ts';
-import { decodeInternalRequest, type Entry } from '../codec/index.ts';
-import type { Applied, Machine, MachineRequest } from '../machine/index.ts';
+import { decodeInternalRequest } from '../codec/index.ts';
+import { type Applied, decodeMembershipChange, type Machine, type MachineRequest } from '../machine/index.ts';
 import type { CompactionJob, Event } from '../mvcc/index.ts';
+import type { Entry } from '../raft/index.ts';
 import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
@@ -37,6 +38,8 @@ export interface ApplierOptions {
   readonly compact: (job: CompactionJob) => Promise<void>;
   /** One entry was applied. */
   readonly observe: (request: MachineRequest, seconds: number, ok: boolean) => void;
+  /** Everything up to `index` has been applied. */
+  readonly advanced: (index: number) => void;
   /** A broken invariant: the member must stop. */
   readonly failed: (error: Error) => void;
 }
@@ -125,6 +128,7 @@ export class Applier {
     this.commit();
     for (const { id, outcome } of outcomes) settle(id, outcome);
     this.#wake();
+    this.#options.advanced(this.#index);
   }
 
   #applyEntry(entry: Entry): { id: number; outcome: Outcome } | undefined {
@@ -132,10 +136,9 @@ export class Applier {
     this.#index = entry.index;
     this.#term = entry.term;
     // The entry that a leader begins its term with.
-    if (entry.data.length === 0) return undefined;
-    const { id, kind, request } = decodeInternalRequest(entry.data);
+    if (entry.data.length === 0 && entry.kind === 'normal') return undefined;
+    const { id, asked } = requestOf(entry);
     const started = this.#options.clock.now();
-    const asked = machineRequest(kind, request);
     const applied = this.#options.machine.apply(asked);
     if (applied.ok && applied.events.length > 0) {
       this.#options.notify(this.#options.machine.store.currentRevision, applied.events);
@@ -162,4 +165,14 @@ export class Applier {
     }
     if (count > 0) this.#waiters = this.#waiters.slice(count);
   }
+}
+
+/** What the entry asks, and by which id somebody may wait for the answer. */
+function requestOf(entry: Entry): { id: number; asked: MachineRequest } {
+  if (entry.kind === 'configuration') {
+    const change = decodeMembershipChange(entry.data);
+    return { id: change.proposal, asked: { kind: 'configuration', change } };
+  }
+  const { id, kind, request } = decodeInternalRequest(entry.data);
+  return { id, asked: machineRequest(kind, request) };
 }

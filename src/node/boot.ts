@@ -3,20 +3,23 @@
  *
  *     log      read: whose it is, the hard state, the entries
  *     store    opened: up to which entry it holds (its applied index); every record read and checked, the index built from them
- *     replay   what the log has and the store has not is applied again, as it was the first time
- *     term     a new one begins: on disk with its vote before anything is served
+ *     raft     takes up the log; when a leader has committed in its term, what the store lacks of the log is applied again
+ *     ready    once this member has caught up with that leader
  *
  * The store may be behind the log (a crash took its last batches), never ahead of it, and never behind the log's beginning.
  */
 
-import { assert, type Clock, EMPTY_BYTES, type Logger } from '../base/index.ts';
-import type { Entry } from '../codec/index.ts';
-import { Machine } from '../machine/index.ts';
+import type { Clock, Logger, Prng } from '../base/index.ts';
+import { decodeConfiguration, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
+import { type ClusterMember, encodeMembershipChange, Machine } from '../machine/index.ts';
 import { Store } from '../mvcc/index.ts';
+import { NO_PEERS } from '../peer/index.ts';
+import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Stored } from '../raft/index.ts';
 import type { DataDirectory, DurableBackend, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
+import type { ReplicatedLog } from './log.ts';
 import { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
-import { SoloLog } from './solo-log.ts';
+import { RaftLog } from './raft-log.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
 
 export interface BootOptions {
@@ -29,6 +32,12 @@ export interface BootOptions {
   /** Opens log and store; `storeFailed` hears of a store that cannot be written any more. */
   readonly open: (storeFailed: (error: Error) => void) => Promise<DataDirectory>;
   readonly firstProposalId: number;
+  /** The members of a cluster that begins: the same on each of them. */
+  readonly firstMembers: readonly ClusterMember[];
+  readonly tickMs: number;
+  readonly electionTicks: number;
+  readonly catchUpEntries: number;
+  readonly prng: Prng;
   readonly fatal: (error: Error) => void;
 }
 
@@ -39,6 +48,9 @@ export interface BootedNode {
   /** Ends what is under way, then closes log and store. */
   stop(): Promise<void>;
 }
+
+/** Proposals and reads are held for a leader as long as two elections may take. */
+const LEADERLESS_ELECTIONS = 2;
 
 /** There is no lessor yet: no lease exists. */
 const NO_LEASES = (): boolean => false;
@@ -66,14 +78,41 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       firstProposalId: options.firstProposalId,
       fatal: options.fatal,
     });
-    await lead(node, directory, options);
+    const raft = new Raft({
+      id: raftId(metadata.nodeId),
+      limits: { ...LIMITS_DEFAULT, electionTicks: options.electionTicks },
+      prng: options.prng,
+      stored: await stored(directory, options),
+      applied: backend.applied.index,
+    });
+    const log = new RaftLog({
+      clock,
+      raft,
+      wal,
+      transport: NO_PEERS,
+      owner: node,
+      tickMs: options.tickMs,
+      catchUpEntries: options.catchUpEntries,
+      leaderlessMs: options.electionTicks * options.tickMs * LEADERLESS_ELECTIONS,
+    });
+    node.start(log);
+    // Whoever is alone need not wait for others to speak up.
+    const { voters } = raft.status().configuration;
+    if (voters.length === 1 && voters[0] === raft.id) log.campaign();
+    await node.readIndex();
+    await node.publish();
+    logger.info('restored the store and replayed the log', {
+      'current-revision': node.revision,
+      'applied-index': node.status().appliedIndex,
+      'raft-term': node.term,
+    });
+    const running = node;
+    return { node, wal, stop: () => stop(running, log, backend) };
   } catch (error) {
     await wal.close();
     await backend.close();
     throw error;
   }
-  const running = node;
-  return { node, wal, stop: () => stop(running, wal, backend) };
 }
 
 /** Reads every record, in slices, checking each; the index is built on the way. */
@@ -92,30 +131,28 @@ async function loadStore(backend: DurableBackend, clock: Clock): Promise<Store> 
   return store;
 }
 
-/** Begins a new term, applies what the store lacks, and lets the node go. A cluster of one elects itself. */
-async function lead(node: Node, { wal, hardState, entries }: DataDirectory, options: BootOptions): Promise<void> {
-  const { clock, logger } = options;
-  const { memberId } = node;
-  const term = hardState.term + 1;
-  const index = wal.lastIndex + 1;
-  const first: Entry = { type: 'normal', term, index, data: EMPTY_BYTES };
-  const applied = node.status().appliedIndex;
-  const missing = entries.filter((entry) => entry.index > applied);
-  assert(missing.length === index - 1 - applied, `${missing.length} entries between ${applied} and ${index}`);
-  await wal.append([first], { term, vote: memberId, commit: index - 1 });
-  node.committed([...missing, first]);
-  await node.reached(index);
-  logger.info('restored the store and replayed the log', {
-    'current-revision': node.revision,
-    'replayed-entries': missing.length,
-    'applied-index': index,
-    'raft-term': term,
-  });
-  node.start(new SoloLog({ clock, wal, owner: node, memberId, term, lastIndex: index }));
+/** Where Raft goes on from: the log as it was found, or the first entry of a new cluster, which every first member writes alike. */
+async function stored(directory: DataDirectory, options: BootOptions): Promise<Stored> {
+  const { hardState, entries, snapshotMark, wal, isNew } = directory;
+  if (!isNew) {
+    const { index, term, confState } = snapshotMark;
+    const configuration = confState.length === 0 ? EMPTY_CONFIGURATION : decodeConfiguration(confState);
+    const { term: currentTerm, vote, commit } = raftHardState(hardState);
+    // The commit index on disk may be behind: it is written along with other things only. What was applied was committed.
+    const known = { term: currentTerm, vote, commit: Math.max(commit, directory.backend.applied.index) };
+    return { hardState: known, snapshot: { index, term, configuration }, entries: entries.map(raftEntry) };
+  }
+  const added = options.firstMembers;
+  const first = bootstrapped(
+    added.map(({ id }) => raftId(id)),
+    encodeMembershipChange({ proposal: 0, added, removed: [] }),
+  );
+  await wal.append(first.entries.map(storedEntry), storedHardState(first.hardState));
+  return first;
 }
 
-async function stop(node: Node, wal: Wal, backend: DurableBackend): Promise<void> {
+async function stop(node: Node, log: ReplicatedLog, backend: DurableBackend): Promise<void> {
   await node.stop();
-  await wal.close();
+  await log.close();
   await backend.close();
 }

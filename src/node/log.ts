@@ -1,20 +1,21 @@
 /**
  * The replicated log as the node sees it: the seam between consensus and the state machine.
  *
- *     proposer --propose--> log --committed--> applier
+ *     proposer --propose--> log --committed--> applier --applied--> log
  *     reader   --readIndex-> log
  *
- * SoloLog is the log of a cluster of one: what is on its own disk is committed. With Raft the same four words hold among
- * several members.
+ * RaftLog is the one there is, for a cluster of one as for a cluster of five.
  */
 
-import type { Bytes } from '../base/index.ts';
-import type { Entry } from '../codec/index.ts';
+import type { Bytes, RequestError } from '../base/index.ts';
+import type { Entry, SoftState } from '../raft/index.ts';
 
 export interface LogOwner {
-  /** These entries are committed and on disk. Called in order, each entry once. */
+  /** These entries are committed and on this member's disk. Called in order, each entry once. */
   committed(entries: readonly Entry[]): void;
-  /** The log can take no more entries, now or ever: the member must stop. */
+  /** Role, term or leader have changed. */
+  leadershipChanged(state: SoftState): void;
+  /** Nobody can know any more what is on this member's disk: it must stop. */
   failed(error: Error): void;
 }
 
@@ -28,14 +29,17 @@ export interface ReplicatedLog {
   readonly term: number;
   /** 0n while there is none. */
   readonly leader: bigint;
+  readonly isLeader: boolean;
   readonly committedIndex: number;
   /**
-   * Appends the data of one entry. `refused` is called if it is certain that the entry is not and never will be in the log;
-   * else it turns up among the committed ones, sooner or later, or its fate is open (the caller's time limit decides).
+   * Appends the data of one entry. `failed` is called with a definite error if the entry is not and never will be in the log, with an
+   * indefinite one if that cannot be known. Else it turns up among the committed ones.
    */
-  propose(data: Bytes, refused: (error: Error) => void): void;
-  /** The index up to which this member must have applied to see everything acknowledged before the call. */
+  propose(data: Bytes, failed: (error: RequestError) => void): void;
+  /** The index up to which this member must have applied to see everything acknowledged before the call. Rejects with RequestError. */
   readIndex(): Promise<number>;
+  /** Everything up to `index` has been applied. */
+  applied(index: number): void;
   /** Everything up to here is on disk in the store: the log may forget it. */
   release(stored: StoredPosition): Promise<void>;
   close(): Promise<void>;

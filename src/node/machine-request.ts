@@ -5,6 +5,8 @@ import {
   decodeAlarm,
   decodeCompaction,
   decodeDeleteRange,
+  decodeMemberAttributes,
+  decodeMemberUpdate,
   decodePut,
   decodeTxn,
   type InternalKind,
@@ -28,6 +30,10 @@ export function machineRequest(kind: InternalKind | 'unknown', request: Bytes): 
       return decodeCompaction(request);
     case 'alarm':
       return decodeAlarm(request);
+    case 'memberAttributes':
+      return decodeMemberAttributes(request);
+    case 'memberUpdate':
+      return decodeMemberUpdate(request);
     default:
       return unreachable(kind);
   }

@@ -1,17 +1,19 @@
 /** What the services see of this member. */
 
 import type { Bytes, ErrorCode } from '../base/index.ts';
+import type { InternalKind } from '../codec/index.ts';
+import type { Alarm, AlarmResult, ClusterMember, MembershipResult } from '../machine/index.ts';
 import type { OperationResult, RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
 
 /** A request for the log: the encoded request message, as it came or as it was rebuilt. */
 export interface Proposal {
-  readonly kind: 'put' | 'deleteRange' | 'txn' | 'compaction' | 'alarm';
+  readonly kind: InternalKind;
   readonly request: Bytes;
 }
 
 /** What applying an entry came to. */
 export type Outcome =
-  | { readonly ok: true; readonly result: OperationResult | CompactionResult | AlarmResult }
+  | { readonly ok: true; readonly result: OperationResult | CompactionResult | AlarmResult | MembershipResult }
   | { readonly ok: false; readonly error: ErrorCode };
 
 export interface CompactionResult {
@@ -21,24 +23,7 @@ export interface CompactionResult {
   readonly removed: Promise<void>;
 }
 
-export interface Alarm {
-  readonly memberId: bigint;
-  readonly type: 'nospace' | 'corrupt';
-}
-
-export interface AlarmResult {
-  readonly kind: 'alarm';
-  readonly alarms: readonly Alarm[];
-  readonly revision: number;
-}
-
-export interface ClusterMember {
-  readonly id: bigint;
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-  readonly clientUrls: readonly string[];
-  readonly isLearner: boolean;
-}
+export type { Alarm, AlarmResult, ClusterMember } from '../machine/index.ts';
 
 export interface MemberStatus {
   readonly leader: bigint;

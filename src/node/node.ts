@@ -7,11 +7,11 @@
  * It is a Member to the services above. boot.ts opens one.
  */
 
-import { type Clock, RequestError } from '../base/index.ts';
-import { type Entry, encodeAlarm, encodeCompaction } from '../codec/index.ts';
+import { type Clock, type Logger, RequestError } from '../base/index.ts';
+import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/index.ts';
 import { costBytes, type Machine, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
-import type { Logger } from '../ops/index.ts';
+import type { Entry, SoftState } from '../raft/index.ts';
 import type { DurableBackend } from '../storage/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import { Applier } from './applier.ts';
@@ -82,6 +82,8 @@ export class Node implements Member, LogOwner {
   #reader: Reader | undefined;
   #autoCompaction: AutoCompaction | undefined;
   #alarmAsked = false;
+  #leader: string | undefined;
+  #leaderChanges = 0;
   #stopped = false;
 
   constructor(parts: NodeParts) {
@@ -105,6 +107,7 @@ export class Node implements Member, LogOwner {
       settle: (id, outcome) => this.#proposer.settle(id, outcome),
       compact: (job) => this.#compactor.run(job),
       observe: (request, seconds, ok) => this.#observe(request, seconds, ok),
+      advanced: (index) => this.#log?.applied(index),
       failed: (error) => this.failed(error),
     });
     this.#checkpointer = new Checkpointer({
@@ -145,6 +148,12 @@ export class Node implements Member, LogOwner {
 
   committed(entries: readonly Entry[]): void {
     this.#applier.committed(entries);
+  }
+
+  leadershipChanged({ role, term, leader }: SoftState): void {
+    if (leader !== undefined && leader !== this.#leader) this.#leaderChanges++;
+    this.#leader = leader;
+    this.#parts.logger.info('leadership changed', { role, 'raft-term': term, leader: leader ?? 'none' });
   }
 
   failed(error: Error): void {
@@ -188,6 +197,15 @@ export class Node implements Member, LogOwner {
     return this.#log?.term ?? this.#applier.term;
   }
 
+  get isLeader(): boolean {
+    return this.#log?.isLeader ?? false;
+  }
+
+  /** Leaders this member has seen come. */
+  get leaderChanges(): number {
+    return this.#leaderChanges;
+  }
+
   get proposalsPending(): number {
     return this.#proposer.pending;
   }
@@ -196,9 +214,13 @@ export class Node implements Member, LogOwner {
     return this.#proposer.failed;
   }
 
-  /** Resolves when everything up to `index` is applied. */
-  reached(index: number): Promise<void> {
-    return this.#applier.reached(index);
+  /** Says by which name and at which URLs clients find this member, unless the cluster knows already. Rejects with RequestError. */
+  async publish(): Promise<void> {
+    const { memberId: id, name, clientUrls } = this.#parts.identity;
+    const known = this.#parts.machine.membership.get(id);
+    if (known?.name === name && known.clientUrls.join() === clientUrls.join()) return;
+    const request = encodeMemberAttributes({ kind: 'memberAttributes', id, name, clientUrls });
+    await this.#proposer.propose({ kind: 'memberAttributes', request });
   }
 
   async propose(proposal: Proposal): Promise<Outcome> {
@@ -255,8 +277,7 @@ export class Node implements Member, LogOwner {
   }
 
   members(): readonly ClusterMember[] {
-    const { memberId, name, peerUrls, clientUrls } = this.#parts.identity;
-    return [{ id: memberId, name, peerUrls, clientUrls, isLearner: false }];
+    return this.#parts.machine.membership.list();
   }
 
   // ---- within ----
@@ -310,7 +331,7 @@ export class Node implements Member, LogOwner {
       clock: this.#parts.clock,
       mode,
       currentRevision: () => this.revision,
-      isLeader: () => log.leader === this.memberId,
+      isLeader: () => log.isLeader,
       compact: (revision) => {
         const request = encodeCompaction({ kind: 'compaction', revision, physical: false });
         this.#proposer.propose({ kind: 'compaction', request }).then(

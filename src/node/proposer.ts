@@ -66,7 +66,7 @@ export class Proposer {
     const data = encodeInternalRequest({ id, kind: proposal.kind, request: proposal.request });
     return new Promise<Outcome>((resolve, reject) => {
       this.#pending.set(id, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
-      log.propose(data, (cause) => this.#fail(id, new RequestError('logFailed', { cause })));
+      log.propose(data, (error) => this.#fail(id, error));
       this.#armSweep();
     });
   }

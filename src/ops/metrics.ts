@@ -36,7 +36,15 @@ export interface MetricsOptions {
   readonly alarms: () => readonly { readonly memberId: bigint; readonly type: 'nospace' | 'corrupt' }[];
 }
 
-export type ApplyOperation = 'Put' | 'DeleteRange' | 'Txn' | 'Compaction' | 'Alarm';
+export type ApplyOperation =
+  | 'Put'
+  | 'DeleteRange'
+  | 'Txn'
+  | 'Compaction'
+  | 'Alarm'
+  | 'Configuration'
+  | 'ClusterMemberAttrSet'
+  | 'MemberUpdate';
 export type RequestType = 'range' | 'put' | 'deleteRange' | 'txn' | 'compaction';
 
 export interface Metrics {
@@ -45,21 +53,21 @@ export interface Metrics {
   /** Takes one measurement each, in the unit of the name. */
   readonly observe: Readonly<Record<Measurement, Observe>>;
   /** The numbers of a method of `methods`, to be kept by whoever serves it. Undefined for an unknown one. */
-  method(name: string): MethodMetrics | undefined;
-  applied(operation: ApplyOperation, seconds: number, success: boolean): void;
-  rangeEnded(seconds: number, success: boolean): void;
-  requestEnded(type: RequestType, seconds: number, success: boolean): void;
+  readonly method: (name: string) => MethodMetrics | undefined;
+  readonly applied: (operation: ApplyOperation, seconds: number, success: boolean) => void;
+  readonly rangeEnded: (seconds: number, success: boolean) => void;
+  readonly requestEnded: (type: RequestType, seconds: number, success: boolean) => void;
   /** A watch response with this many events was sent: 0 for a progress notification. */
-  watchResponseSent(seconds: number, events: number): void;
+  readonly watchResponseSent: (seconds: number, events: number) => void;
   /** A call came in from a client that says it speaks this version (metadata client-api-version), if it says so. */
-  clientRequest(kind: 'unary' | 'stream', apiVersion: string | undefined): void;
+  readonly clientRequest: (kind: 'unary' | 'stream', apiVersion: string | undefined) => void;
   /** What a check of /livez or /readyz came to. */
-  healthChecked(type: 'livez' | 'readyz', name: string, success: boolean): void;
+  readonly healthChecked: (type: 'livez' | 'readyz', name: string, success: boolean) => void;
   readonly contentType: string;
   /** The text for Prometheus. */
-  render(): Promise<string>;
+  readonly render: () => Promise<string>;
   /** Stops measuring the event loop. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Clients say which version they speak; more different answers than this are one. */

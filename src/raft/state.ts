@@ -62,7 +62,7 @@ export class RaftState {
   readonly limits: Limits;
   readonly log: Log;
   readonly configurations: ConfigurationHistory;
-  readonly outbox = new Outbox();
+  readonly outbox: Outbox = new Outbox();
   readonly #prng: Prng;
 
   term: number;

@@ -12,15 +12,17 @@ const DONE: Outcome = { ok: true, result: { kind: 'put', prevKv: undefined, revi
 class HeldLog implements ReplicatedLog {
   readonly term = 1;
   readonly leader = 1n;
+  readonly isLeader = true;
   readonly committedIndex = 0;
-  readonly proposed: { id: number; refused: (error: Error) => void }[] = [];
+  readonly proposed: { id: number; failed: (error: RequestError) => void }[] = [];
 
-  propose(data: Bytes, refused: (error: Error) => void): void {
-    this.proposed.push({ id: decodeInternalRequest(data).id, refused });
+  propose(data: Bytes, failed: (error: RequestError) => void): void {
+    this.proposed.push({ id: decodeInternalRequest(data).id, failed });
   }
   readIndex(): Promise<number> {
     return Promise.resolve(0);
   }
+  applied(): void {}
   release(): Promise<void> {
     return Promise.resolve();
   }
@@ -69,7 +71,7 @@ test('an entry of another run answers nobody', () => {
 test('what the log refuses fails definitely', async () => {
   const { proposer, log } = setUp();
   const proposal = proposer.propose(PUT);
-  log.proposed[0]?.refused(new Error('disk full'));
+  log.proposed[0]?.failed(new RequestError('logFailed'));
   const error = await failure(proposal);
   expect([error.code, error.definite]).toEqual(['logFailed', true]);
   expect(proposer.failed).toBe(1);

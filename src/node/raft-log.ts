@@ -1,0 +1,222 @@
+/**
+ * The log of a cluster: drives the Raft core. Everything that the core asks for in a Ready is begun here, in the order that
+ * raft/ready.ts demands:
+ *
+ *     tick, message, proposal -> raft -> Ready: write    -> WAL, and when it is synced: raft.persisted -> Ready ...
+ *                                               messages -> transport, at once: a leader's appends leave while its own write is under way
+ *                                               committed -> the owner, who applies them and says how far it is (applied)
+ *                                               reads, proposals, lost -> who waits for them
+ *
+ * Whatever comes in during one turn is taken together at its end: one propose, one Ready, one write.
+ */
+
+import { type Bytes, type Clock, RequestError, type Timer } from '../base/index.ts';
+import { encodeConfiguration, memberIdOf, storedEntry, storedHardState } from '../codec/index.ts';
+import type { PeerTransport } from '../peer/index.ts';
+import type { ConfigurationChange, Message, Raft, Ready, TransferResult, Write } from '../raft/index.ts';
+import type { Wal } from '../storage/index.ts';
+import type { LogOwner, ReplicatedLog, StoredPosition } from './log.ts';
+import { ProposalFates } from './proposal-fates.ts';
+import { ReadRounds } from './read-rounds.ts';
+
+export interface RaftLogOptions {
+  readonly clock: Clock;
+  readonly raft: Raft;
+  readonly wal: Wal;
+  readonly transport: PeerTransport;
+  readonly owner: LogOwner;
+  /** What a tick lasts (--heartbeat-interval). */
+  readonly tickMs: number;
+  /** Entries kept for followers that are a little behind (--snapshot-catchup-entries). */
+  readonly catchUpEntries: number;
+  /** How long proposals and reads are held while there is no leader. */
+  readonly leaderlessMs: number;
+}
+
+interface Waiting {
+  readonly data: Bytes;
+  readonly failed: (error: RequestError) => void;
+  readonly deadline: number;
+}
+
+/** Bounds what one turn hands to Raft. */
+const BATCH_ENTRIES_MAX = 4096;
+
+export class RaftLog implements ReplicatedLog {
+  readonly #options: RaftLogOptions;
+  readonly #raft: Raft;
+  readonly #fates: ProposalFates;
+  readonly #reads: ReadRounds;
+  #waiting: Waiting[] = [];
+  #turnEndAsked = false;
+  #pumping = false;
+  #closed = false;
+  #ticker: Timer | undefined;
+
+  constructor(options: RaftLogOptions) {
+    this.#options = options;
+    this.#raft = options.raft;
+    this.#fates = new ProposalFates();
+    this.#reads = new ReadRounds(options.clock, options.leaderlessMs, () => this.#raft.readIndex());
+    this.#tickLater();
+    this.#askForTurnEnd();
+  }
+
+  get term(): number {
+    return this.#raft.term;
+  }
+
+  get leader(): bigint {
+    return this.#raft.leader === undefined ? 0n : memberIdOf(this.#raft.leader);
+  }
+
+  get isLeader(): boolean {
+    return this.#raft.isLeader;
+  }
+
+  get committedIndex(): number {
+    return this.#raft.status().commit;
+  }
+
+  propose(data: Bytes, failed: (error: RequestError) => void): void {
+    this.#waiting.push({ data, failed, deadline: this.#options.clock.now() + this.#options.leaderlessMs });
+    this.#askForTurnEnd();
+  }
+
+  /** Wants a change of membership; `data` comes back with the entry. Fails like propose. */
+  proposeConfiguration(change: ConfigurationChange, data: Bytes, failed: (error: RequestError) => void): void {
+    this.#fates.proposed(this.#raft.proposeConfigurationChange(change, data), [failed]);
+    this.#askForTurnEnd();
+  }
+
+  readIndex(): Promise<number> {
+    const index = this.#reads.ask();
+    this.#askForTurnEnd();
+    return index;
+  }
+
+  /** Begins to campaign now. */
+  campaign(): void {
+    this.#raft.campaign();
+    this.#askForTurnEnd();
+  }
+
+  transferLeadership(target: string): TransferResult {
+    const result = this.#raft.transferLeadership(target);
+    this.#askForTurnEnd();
+    return result;
+  }
+
+  /** A message has come from another member. */
+  receive(message: Message): void {
+    if (this.#closed) return;
+    this.#raft.step(message);
+    this.#askForTurnEnd();
+  }
+
+  applied(index: number): void {
+    this.#raft.appliedTo(index);
+    this.#askForTurnEnd();
+  }
+
+  async release(stored: StoredPosition): Promise<void> {
+    const confState = encodeConfiguration(this.#raft.configurationAt(stored.index));
+    await this.#options.wal.markSnapshot({ ...stored, confState });
+    const index = Math.max(0, stored.index - this.#options.catchUpEntries);
+    this.#raft.compact(index);
+    await this.#options.wal.release(index);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#ticker?.cancel();
+    this.#reads.stop();
+    await this.#options.wal.close();
+  }
+
+  // ---- within ----
+
+  #tickLater(): void {
+    this.#ticker = this.#options.clock.after(this.#options.tickMs, () => {
+      this.#tickLater();
+      this.#raft.tick();
+      this.#reads.expire();
+      this.#giveUpLeaderless();
+      this.#pump();
+    });
+  }
+
+  #askForTurnEnd(): void {
+    if (this.#turnEndAsked || this.#closed) return;
+    this.#turnEndAsked = true;
+    this.#options.clock.after(0, () => {
+      this.#turnEndAsked = false;
+      this.#proposeWaiting();
+      this.#reads.putQuestion();
+      this.#pump();
+    });
+  }
+
+  /** Hands over what waits, if there is a leader to hand it to. */
+  #proposeWaiting(): void {
+    if (this.#raft.leader === undefined) return;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
+      const result = this.#raft.propose(batch.map(({ data }) => data));
+      this.#fates.proposed(
+        result,
+        batch.map(({ failed }) => failed),
+      );
+    }
+  }
+
+  /** Refuses what has waited for a leader too long: it was never in any log. */
+  #giveUpLeaderless(): void {
+    const now = this.#options.clock.now();
+    while ((this.#waiting[0]?.deadline ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#waiting.shift()?.failed(new RequestError('noLeader'));
+    }
+  }
+
+  /** Begins everything that Raft asks for now. */
+  #pump(): void {
+    if (this.#pumping || this.#closed) return;
+    this.#pumping = true;
+    try {
+      while (this.#raft.hasReady) this.#begin(this.#raft.ready());
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #begin(ready: Ready): void {
+    const { owner, transport } = this.#options;
+    if (ready.write !== undefined) void this.#write(ready.write);
+    if (ready.messages.length > 0) transport.send(ready.messages);
+    if (ready.softState !== undefined) {
+      owner.leadershipChanged(ready.softState);
+      this.#askForTurnEnd();
+    }
+    for (const outcome of ready.proposals) this.#fates.forwarded(outcome);
+    this.#fates.lost(ready.lost);
+    if (ready.committed.length > 0) {
+      this.#fates.committed(ready.committed);
+      owner.committed(ready.committed);
+    }
+    for (const read of ready.reads) this.#reads.answered(read);
+    if (ready.reads.some(({ index }) => index === undefined)) this.#askForTurnEnd();
+  }
+
+  /** Never rejects: a log that cannot be written ends the member. */
+  async #write({ number, entries, hardState }: Write): Promise<void> {
+    const { wal, owner } = this.#options;
+    try {
+      await wal.append(entries.map(storedEntry), hardState === undefined ? undefined : storedHardState(hardState));
+      if (this.#closed) return;
+      this.#raft.persisted(number);
+      this.#pump();
+    } catch (error) {
+      owner.failed(error as Error);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export * from './no-peers.ts';
+export * from './transport.ts';
