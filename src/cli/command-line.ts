@@ -47,7 +47,7 @@ export function readCommandLine(argv: readonly string[], settings: Settings): Co
   return { kind: 'read' };
 }
 
-const isSwitch = (flag: Flag): boolean => flag.use === 'gone';
+const isSwitch = (flag: Flag): boolean => flag.type === 'boolean' || flag.use === 'gone';
 
 /** Sets the flag, or says why that cannot be. */
 function problemOf(flag: Flag, text: string, settings: Settings): string | undefined {

@@ -21,7 +21,7 @@ import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'console';
-  /** Each 'default' or 'stderr', 'stdout', or the path of a file, which is appended to and created if need be. */
+  /** Each 'default' or 'stderr', 'stdout', or the path of a file, which is appended to, and created in a folder that is there. */
   readonly outputs: readonly string[];
   /** Milliseconds since 1970; the host's time if not given. */
   readonly wall?: () => number;
@@ -181,11 +181,15 @@ interface Output {
   close(): void;
 }
 
-const STANDARD: Readonly<Record<string, number>> = { default: 2, stderr: 2, stdout: 1 };
+const STANDARD: ReadonlyMap<string, number> = new Map([
+  ['default', 2],
+  ['stderr', 2],
+  ['stdout', 1],
+]);
 
 function openOutput(name: string): Output {
-  const descriptor = STANDARD[name];
-  const stream = destination({ dest: descriptor ?? name, sync: true, mkdir: true });
+  const descriptor = STANDARD.get(name);
+  const stream = destination({ dest: descriptor ?? name, sync: true });
   let said = false;
   stream.on('error', (error: Error) => {
     if (said || descriptor === 2) return;

@@ -115,7 +115,7 @@ test('console lines are columns', () => {
 });
 
 test('several outputs all get each line; a file is appended to', () => {
-  const paths = [join(folder, 'one'), join(folder, 'deep/two')];
+  const paths = [join(folder, 'one'), join(folder, 'two')];
   for (const message of ['first', 'second']) {
     const { logger } = open({ outputs: paths });
     logger.info(message);
@@ -131,6 +131,7 @@ test('several outputs all get each line; a file is appended to', () => {
 
 test('a file that cannot be opened is an error', () => {
   expect(() => open({ outputs: [folder] })).toThrow(/EISDIR/);
+  expect(() => open({ outputs: [join(folder, 'none/log')] })).toThrow(/ENOENT/);
 });
 
 test('the time is written as Go writes it, in the zone of the host', () => {
