@@ -9,9 +9,9 @@ import { type Logger, SeededPrng } from '../base/index.ts';
 import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
 import { type DataDirectory, LevelTable, NodeDisk, openDataDirectory, RecordBackend } from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
-import { clusterIdOf, memberIdOf } from './member-id.ts';
 import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
-import { bootstrapProblem, type ServerConfig } from './server-config.ts';
+import { newCluster } from './new-cluster.ts';
+import type { ServerConfig } from './server-config.ts';
 
 /** etcd's default for --quota-backend-bytes=0. */
 const QUOTA_BYTES_DEFAULT = 2 * 1024 * 1024 * 1024;
@@ -28,7 +28,7 @@ const FIRST_PROPOSAL_ID_MAX = 2 ** 47;
 /** Resolves when the server has stopped. Rejects if it cannot start or go on. */
 export async function startServer(config: ServerConfig, logger: Logger): Promise<void> {
   const clock = new RealClock();
-  const identity = identityOf(config);
+  const { identity, firstMembers } = newCluster(config);
   const metrics = memberMetrics({ clock, identity, extensive: config.metricsExtensive });
   const ending = new Ending(logger);
   let booted: BootedNode | undefined;
@@ -41,9 +41,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       observer: metrics.nodeObserver,
       open: (storeFailed) => openData(config, identity, metrics, storeFailed),
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
-      firstMembers: [
-        { id: identity.memberId, name: '', peerUrls: identity.peerUrls, clientUrls: [], isLearner: false },
-      ],
+      firstMembers,
       tickMs: config.heartbeatMs,
       electionTicks: Math.floor(config.electionMs / config.heartbeatMs),
       catchUpEntries: CATCH_UP_ENTRIES,
@@ -131,21 +129,4 @@ class Ending {
 function quotaBytesOf({ quotaBytes }: ServerConfig): number {
   if (quotaBytes < 0) return 0;
   return quotaBytes === 0 ? QUOTA_BYTES_DEFAULT : quotaBytes;
-}
-
-/** Ids by etcd's rule. A member that has data keeps the ids in it. */
-function identityOf(config: ServerConfig): NodeIdentity {
-  if (config.initialCluster.length > 1) {
-    throw new Error('--initial-cluster names several members: this version runs a cluster of one');
-  }
-  const problem = bootstrapProblem(config);
-  if (problem !== undefined) throw new Error(problem);
-  const memberId = memberIdOf(config.advertisePeerUrls, config.clusterToken);
-  return {
-    clusterId: clusterIdOf([memberId]),
-    memberId,
-    name: config.name,
-    peerUrls: config.advertisePeerUrls,
-    clientUrls: config.advertiseClientUrls,
-  };
 }
