@@ -158,16 +158,22 @@ export class MemoryDisk implements Disk {
     syncFails: false,
     syncGate: undefined,
   };
-  /** Counts crashes: files opened before one are of no use after it. */
-  #life = 0;
+  #hasCrashed = false;
   syncCount = 0;
 
   // ---- What a test does to it ----
 
-  /** The power goes. Files must be opened anew; what was under way never comes back. */
-  crash(prng: Prng): void {
-    this.#life++;
-    for (const directory of this.#directories.values()) directory.crash(prng);
+  /** The power goes: this disk and its files fail from now on. Returns the disk as the next life finds it. */
+  crash(prng: Prng): MemoryDisk {
+    this.#hasCrashed = true;
+    const next = new MemoryDisk();
+    next.#faults.freeBytes = this.#faults.freeBytes;
+    for (const [path, directory] of this.#directories) {
+      directory.crash(prng);
+      next.#directories.set(path, directory);
+    }
+    this.#directories.clear();
+    return next;
   }
 
   /** From now on files can grow by so many bytes in all. */
@@ -252,17 +258,21 @@ export class MemoryDisk implements Disk {
   }
 
   async makeDirectory(directory: string): Promise<void> {
+    this.#checkPower();
     if (!this.#directories.has(directory)) this.#directories.set(directory, new Directory());
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    const life = this.#life;
     await Promise.resolve();
-    if (life !== this.#life) throw new DiskError('EIO', 'the disk has crashed');
     this.#directory(directory).sync();
   }
 
+  #checkPower(): void {
+    if (this.#hasCrashed) throw new DiskError('EIO', 'the disk has crashed');
+  }
+
   #directory(path: string): Directory {
+    this.#checkPower();
     const directory = this.#directories.get(path);
     if (directory === undefined) throw new DiskError('ENOENT', path);
     return directory;
@@ -281,10 +291,9 @@ export class MemoryDisk implements Disk {
   }
 
   #file(inode: Inode): DiskFile {
-    const life = this.#life;
     let open = true;
     const check = (): void => {
-      if (life !== this.#life) throw new DiskError('EIO', 'the disk has crashed');
+      this.#checkPower();
       if (!open) throw new DiskError('EBADF', 'the file is closed');
     };
     return {

@@ -11,16 +11,16 @@
  * never written is zero; a disk writes any subset of a group's 512-byte sectors before a crash, a file system any subset of its pages.
  *
  *     clean      ... seal | 0 0 0 0 0 0 0 0                       only zeros follow
- *     torn       ... seal | record bad 0 0 0                      no seal follows: the group's own end is missing
- *     torn       ... seal | record bad 0 0 0 record seal | 0 0    its seal follows, nothing after that, and in the bad record
- *                                                                 lies a sector of zeros: one that was not written
- *     damaged    ... seal | record bad record seal | record       something follows its seal: the group had been synced
- *     damaged    ... seal | record bad record seal | 0 0 0        every sector was written, and yet it is bad
+ *     torn       ... seal | 0 0 0 record seal | 0 0               the sector with the record's beginning was not written
+ *     torn       ... seal | record bad 0 0 0                      nothing was written behind some place in the bad record
+ *     torn       ... seal | record bad 0 0 0 record seal | 0 0    there lies a sector of zeros in the bad record
+ *     damaged    ... seal | record bad record seal | record       something follows the group's seal: it had been synced
+ *     damaged    ... seal | record bad record seal | 0 0 0        all of the bad record was written, and yet it is bad
  *
- * One case is left that bytes cannot tell: the last group was synced, and then both the record and the seal have rotted. It
- * is cut and reported; the applied index of the store, if it is beyond the log's end, still gives it away. A log that ends
- * before the commit index in its own hard state is damaged for the same reason, and so is one whose last file says that
- * there is a next one.
+ * What is left are cases that bytes cannot tell: the group was synced, and later record, seal and all behind them became
+ * zeros, or the bad record's length has changed as well and no seal is left. Such an end is cut and reported; the applied
+ * index of the store, if it is beyond the log's end, still gives it away. A log that ends before the commit index in its own
+ * hard state is damaged for the same reason, and so is one whose last file says that there is a next one.
  */
 
 import { assert, type Bytes, crc32c, EMPTY_BYTES, equalBytes, unreachable } from '../base/index.ts';
@@ -327,9 +327,11 @@ class WalReader {
     if (seal !== undefined && written > seal.end) {
       throw new WalDamagedError(path, at, `${reason}; records that were written later follow`);
     }
-    if (seal !== undefined && read.kind === 'bad' && !hasUnwrittenSector(this.#file, at, read.end, seal.offset)) {
-      throw new WalDamagedError(path, at, `${reason}, although all of it was written`);
-    }
+    const isTorn =
+      read.kind === 'unwritten' ||
+      (seal === undefined && written <= read.end) ||
+      hasUnwrittenSector(this.#file, at, read.end, seal?.offset ?? this.#file.length);
+    if (!isTorn) throw new WalDamagedError(path, at, `${reason}, although all of it was written`);
     return { file: path, offset: at, bytes: written - at, reason };
   }
 }
@@ -348,7 +350,7 @@ function writtenBytes(file: Bytes): number {
 
 /**
  * Whether a sector that holds some of the bad record [from, to) was never written: it is zero. The sector that `from` is in
- * was, since it holds the record's length word; and so was the one in which the group's seal begins.
+ * was, since it holds the record's length word; and so was the one in which the group's seal begins, if that is there.
  */
 function hasUnwrittenSector(file: Bytes, from: number, to: number, sealOffset: number): boolean {
   const first = Math.ceil(from / SECTOR_BYTES) * SECTOR_BYTES;

@@ -39,8 +39,7 @@ async function crashed(
   const file = await disk.create('/d/a');
   await disk.syncDirectory('/d');
   await prepare(disk, file);
-  disk.crash(new SeededPrng(seed));
-  return disk.bytesOf('/d/a');
+  return disk.crash(new SeededPrng(seed)).bytesOf('/d/a');
 }
 
 /** Every outcome that a few hundred crashes bring, as text. */
@@ -100,18 +99,19 @@ test('MemoryDisk: names whose directory was not synced may be lost', async () =>
     await disk.syncDirectory('/d');
     await disk.rename('/d/a', '/d/b');
     await (await disk.create('/d/c')).close();
-    disk.crash(new SeededPrng(seed));
-    seen.add((await disk.list('/d')).join(' '));
+    seen.add((await disk.crash(new SeededPrng(seed)).list('/d')).join(' '));
   }
   expect([...seen].sort()).toEqual(['a', 'a c', 'b', 'b c']);
 });
 
-test('MemoryDisk: after a crash a file that was open is of no use', async () => {
+test('MemoryDisk: after a crash the old disk and its files are of no use', async () => {
   const disk = await memoryDisk();
   const file = await disk.create('/d/a');
   disk.crash(new SeededPrng(1));
   expect(() => file.write(filled(1, 1), 0)).toThrow('crashed');
   await expect(file.sync()).rejects.toThrow('crashed');
+  await expect(disk.create('/d/b')).rejects.toThrow('crashed');
+  await expect(disk.list('/d')).rejects.toThrow('crashed');
 });
 
 test('MemoryDisk: a full disk takes what fits and throws ENOSPC; removing a file makes room', async () => {
