@@ -27,6 +27,7 @@ const WEIGHTS = {
   crash: 0.5,
   restart: 2,
   cut: 0.3,
+  isolate: 0.3,
   heal: 0.6,
   compact: 1,
   save: 1,
@@ -111,9 +112,17 @@ class Walk {
     const up = cluster.up;
     if (action === 'restart') this.#restart();
     else if (action === 'cut') cluster.cut.add(`${pick(this.#prng, IDS)}>${pick(this.#prng, IDS)}`);
+    else if (action === 'isolate') this.#isolate();
     else if (action === 'heal') cluster.cut.clear();
     else if (action === 'deliver' || action === 'lose' || action === 'duplicate') this.#actOnMessage(action);
     else if (up.length > 0) this.#actOn(pick(this.#prng, up), action);
+  }
+
+  /** Cuts off one member, half of the time a leader: what a leader believes while others elect the next is where mistakes show. */
+  #isolate(): void {
+    const leader = this.#cluster.up.find(({ running }) => running.isLeader)?.id;
+    const id = leader !== undefined && fraction(this.#prng) < 0.5 ? leader : pick(this.#prng, IDS);
+    for (const other of IDS) this.#cluster.cut.add(`${id}>${other}`).add(`${other}>${id}`);
   }
 
   #actOnMessage(action: 'deliver' | 'lose' | 'duplicate'): void {
@@ -163,7 +172,7 @@ class Walk {
 
   #actOn(
     member: ClusterMember,
-    action: Exclude<Action, 'deliver' | 'lose' | 'duplicate' | 'restart' | 'cut' | 'heal'>,
+    action: Exclude<Action, 'deliver' | 'lose' | 'duplicate' | 'restart' | 'cut' | 'isolate' | 'heal'>,
   ): void {
     const { id, running: raft } = member;
     const prng = this.#prng;

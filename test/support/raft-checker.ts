@@ -5,6 +5,8 @@
  * - Election safety: at most one leader a term; nobody votes twice in a term.
  * - Log matching: an index and a term name one entry, with one entry before it.
  * - Leader completeness: a leader has everything that was committed in terms before its own.
+ * - A leader never has two configurations that are not committed.
+ * - Nothing is applied that is not on the own disk.
  * - Committed entries never change, and what a leader commits is on the disks of a majority (of both, in a joint configuration).
  * - State machine safety: everybody applies the same, in the same order, without a gap.
  * - A read index is not older than anything that was committed when the read was asked for.
@@ -27,6 +29,8 @@ export class RaftChecker implements ClusterObserver {
   readonly #votes = new Map<string, MemberId>();
   /** 'index/term' -> content, and the term before. */
   readonly #entries = new Map<string, { content: string; previousTerm: number | undefined }>();
+  /** Per member and life, the indexes of configurations in its log that are not committed. */
+  readonly #configurations = new Map<string, readonly number[]>();
   readonly #committed = new Map<number, Committed>();
   /** Per member and life, how far its commit index was checked. */
   readonly #commitSeen = new Map<string, number>();
@@ -49,6 +53,10 @@ export class RaftChecker implements ClusterObserver {
   onReady(member: ClusterMember, ready: Ready): void {
     const raft = member.running;
     for (const entry of ready.write?.entries ?? []) this.#checkEntry(entry, raft.termAt(entry.index - 1));
+    this.#checkConfigurations(member, raft, ready);
+    for (const entry of ready.committed) {
+      expect(member.hasDurably(entry), `${member.id} is to apply ${entry.index}/${entry.term}, not on its disk yet`);
+    }
     const appended = this.#appendedBy(member);
     for (const { index, term } of ready.lost) if (appended.get(index) === term) appended.delete(index);
     for (const { ticket, index } of ready.reads) this.#checkRead(member, ticket, index);
@@ -170,6 +178,23 @@ export class RaftChecker implements ClusterObserver {
     if (previousTerm === undefined) return;
     if (known.previousTerm !== undefined) expectEqual(previousTerm, known.previousTerm, `the term before ${key}`);
     known.previousTerm = previousTerm;
+  }
+
+  /** One change at a time (4.1, 4.3): a leader never has two configurations in its log that are not committed. */
+  #checkConfigurations(member: ClusterMember, raft: Raft, ready: Ready): void {
+    const entries = ready.write?.entries ?? [];
+    const [first] = entries;
+    if (first === undefined) return;
+    const key = `${member.id}/${member.lives}`;
+    const before = this.#configurations.get(key) ?? [];
+    const added = entries.filter((entry) => entry.kind === 'configuration').map((entry) => entry.index);
+    const { commit } = raft.status();
+    const uncommitted = [...before.filter((index) => index < first.index), ...added].filter((index) => index > commit);
+    this.#configurations.set(key, uncommitted);
+    expect(
+      !raft.isLeader || uncommitted.length <= 1,
+      `${member.id} leads with uncommitted configurations at ${uncommitted.join(' ')}`,
+    );
   }
 
   #checkVote(voter: MemberId, term: number, candidate: MemberId): void {

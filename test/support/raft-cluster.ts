@@ -208,7 +208,9 @@ export class RaftCluster {
   compact(id: MemberId, index: number): void {
     const member = this.member(id);
     const { stored } = member;
-    if (index <= stored.snapshot.index || index > member.machine.index) return;
+    // A snapshot may be in the log already whose write is still under way: the disk is behind then.
+    const start = Math.max(stored.snapshot.index, member.running.status().offset);
+    if (index <= start || index > member.machine.index) return;
     const entry = stored.entries[index - stored.snapshot.index - 1];
     if (entry === undefined) return;
     this.save(id);
