@@ -5,6 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '../../src/client/index.ts';
 
@@ -61,6 +62,7 @@ export class ServerProcess {
 
   /** Starts a server and resolves when it answers. Rejects with its last words if it ends or takes too long. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
+    await refuseIfTaken(options.clientPort);
     const [program, ...first] = options.command;
     const url = `http://127.0.0.1:${options.clientPort}`;
     const flags = ['--data-dir', options.dataDir, '--listen-client-urls', url, '--advertise-client-urls', url];
@@ -119,6 +121,19 @@ export class ServerProcess {
       client.close();
     }
   }
+}
+
+/** Rejects if something listens on the port already: it would be taken for the server that is to be started. */
+async function refuseIfTaken(port: number): Promise<void> {
+  const socket = connectTcp(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+  } catch {
+    return;
+  } finally {
+    socket.destroy();
+  }
+  throw new Error(`something listens on port ${port} already`);
 }
 
 function describe(exit: Exit): string {

@@ -48,8 +48,9 @@ export async function compareStep(
 ): Promise<{ finding: Finding | undefined; hopeless: boolean; reference: Outcome }> {
   const [reference, other] = await Promise.all([sides.reference.run(step), sides.other.run(step)]);
   const known = step.differs === undefined || sides.same ? undefined : DIFFERENCES[step.differs];
-  const expected = forgiven(step, known === undefined ? reference : known.expected(reference));
-  const actual = forgiven(step, other);
+  const comparable = (outcome: Outcome): Outcome => forgiven(step, known?.comparable?.(outcome) ?? outcome);
+  const expected = comparable(known?.expected(reference) ?? reference);
+  const actual = comparable(other);
   const equal = isDeepStrictEqual(expected, actual);
   const hopeless = 'timedOut' in reference || 'timedOut' in other;
   return {

@@ -179,9 +179,10 @@ async function said(endpoint: string, command: Command): Promise<object> {
 }
 
 describe.skipIf(!hasEtcd())(`etcdctl against ${other.name}`, () => {
-  let servers: readonly Running[] = [];
+  const servers: Running[] = [];
   beforeAll(async () => {
-    servers = await Promise.all([running(etcd, REFERENCE_PORT), running(other, OTHER_PORT)]);
+    servers.push(await running(etcd, REFERENCE_PORT));
+    servers.push(await running(other, OTHER_PORT));
   });
   afterAll(async () => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));

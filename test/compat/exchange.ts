@@ -48,8 +48,10 @@ export type Step = Common &
 
 export interface Transcript {
   readonly name: string;
-  /** Begins with an empty store at revision 1. */
+  /** Begins with an empty store at revision 1, unless it may run anywhere. */
   readonly steps: readonly Step[];
+  /** It names no revisions: it may run on what others left behind. */
+  readonly anywhere?: true;
 }
 
 export const range = (key: string, fields: Fields = {}): Step => call('Range', { key, ...fields });

@@ -5,7 +5,7 @@
  * one step of a transcript, which names it; then `expected` makes the answer that is right for this node out of etcd's.
  */
 
-import { Status } from '../../src/base/index.ts';
+import { ERRORS, Status } from '../../src/base/index.ts';
 import type { Answer, Outcome } from './session.ts';
 
 interface Forgiven {
@@ -20,11 +20,20 @@ interface Difference {
   readonly why: string;
   /** What this node answers, where etcd 3.4 answers `reference`. */
   expected(reference: Outcome): Outcome;
+  /** What of an answer is compared; all of it, if this is absent. */
+  comparable?(outcome: Outcome): Outcome;
 }
 
 const answers = (outcome: Outcome): readonly Answer[] => ('answers' in outcome ? outcome.answers : []);
 
-export type DifferenceName = 'unknownSort' | 'cancelUnknown' | 'negativeStart' | 'negativeId';
+export type DifferenceName =
+  | 'orderOfFaults'
+  | 'unknownSort'
+  | 'hashAtCompaction'
+  | 'catchUpSlices'
+  | 'cancelUnknown'
+  | 'negativeStart'
+  | 'negativeId';
 
 /** The answer to a watch that is refused. */
 const refusedWatch = (reference: Outcome, reason: string): Outcome => ({
@@ -37,14 +46,55 @@ const refusedWatch = (reference: Outcome, reason: string): Outcome => ({
   })),
 });
 
+/** What is found out only when a transaction is about to be carried out. */
+const FAULTS: ReadonlySet<string> = new Set(
+  (['keyNotFound', 'leaseNotFound', 'compacted', 'futureRevision'] as const).map((code) => ERRORS[code].text),
+);
+
+const NO_SUCH_WATCH = 'mvcc: watcher does not exist';
+
+/** Answers with events put together where one follows the other for the same watch: what it was told, in whatever pieces. */
+function joined(all: readonly Answer[]): readonly Answer[] {
+  const rest: Answer[] = [];
+  for (const { fragment: _, ...answer } of all) {
+    const last = rest.at(-1);
+    const { events } = answer;
+    if (Array.isArray(events) && Array.isArray(last?.['events']) && last['watch_id'] === answer['watch_id']) {
+      rest.splice(-1, 1, { ...last, events: [...last['events'], ...events] });
+    } else rest.push(answer);
+  }
+  return rest;
+}
+
 export const DIFFERENCES: Readonly<Record<DifferenceName, Difference>> = {
   unknownSort: {
     why: '3.4 takes an order that it does not know for none; since 3.5 it is refused',
     expected: () => ({ error: { code: Status.invalidArgument, message: 'etcdserver: invalid sort option' } }),
   },
-  cancelUnknown: {
-    why: 'etcd says nothing to the cancel of an id that it does not know; here it is answered like any cancel',
+  hashAtCompaction: {
+    why: '3.4 refuses to hash at the revision of the last compaction; since 3.5 that is what members compare',
     expected: (reference) => reference,
+    comparable: () => ({ done: true }),
+  },
+  catchUpSlices: {
+    why: 'here a watch that catches up is told in slices that are bounded in bytes and time too, not only in revisions',
+    expected: (reference) => reference,
+    comparable: (outcome) => ({ ...outcome, answers: joined(answers(outcome)) }),
+  },
+  orderOfFaults: {
+    why: '3.4 looks for faults in all puts of a transaction, then in all its ranges; since 3.6 it looks in the order of operations',
+    expected: (reference) => reference,
+    comparable: (outcome) =>
+      'error' in outcome && FAULTS.has(outcome.error.message)
+        ? { error: { ...outcome.error, code: 0, message: '' } }
+        : outcome,
+  },
+  cancelUnknown: {
+    why: 'etcd says nothing to the cancel of an id that it does not know; here every cancel is answered',
+    expected: (reference) => reference,
+    comparable: (outcome) => ({
+      answers: answers(outcome).filter((answer) => answer['cancel_reason'] !== NO_SUCH_WATCH),
+    }),
   },
   negativeStart: {
     why: '3.4 confirms the watch and then never tells it anything; since 3.5 it is refused',
@@ -52,6 +102,6 @@ export const DIFFERENCES: Readonly<Record<DifferenceName, Difference>> = {
   },
   negativeId: {
     why: 'etcd takes negative ids, of which -1 means every watch of the stream; here they are refused',
-    expected: (reference) => refusedWatch(reference, 'etcdserver: mvcc: watch ID must not be negative'),
+    expected: (reference) => refusedWatch(reference, 'mvcc: watch ID must not be negative or beyond 2^53'),
   },
 };

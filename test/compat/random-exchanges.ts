@@ -8,7 +8,20 @@
 
 import { below, type Prng, pick, SeededPrng } from '../../src/base/index.ts';
 import { compareStep, type Finding, type Sides } from './comparison.ts';
-import { compact, create, del, type Fields, hash, open, put, range, readTo, type Step, txn } from './exchange.ts';
+import {
+  compact,
+  create,
+  del,
+  differs,
+  type Fields,
+  hash,
+  open,
+  put,
+  range,
+  readTo,
+  type Step,
+  txn,
+} from './exchange.ts';
 import type { Outcome } from './session.ts';
 
 const KEYS = ['a', 'aa', 'ab', 'b', 'b\0', 'c', 'd', '\xff'];
@@ -81,7 +94,7 @@ function drawn(prng: Prng, store: Store): Step {
   if (choice < 30) return put(key(prng), pick(prng, VALUES), putFlags(prng));
   if (choice < 40) return del(key(prng), { range_end: pick(prng, ENDS), prev_kv: chance(prng, 2) });
   if (choice < 70) return range(key(prng), rangeFields(prng, store));
-  if (choice < 93) return txn(txnFields(prng, store, 2));
+  if (choice < 93) return differs('orderOfFaults', txn(txnFields(prng, store, 2)));
   if (choice < 97) return hash(store.compacted > 0 ? 0 : below(prng, store.revision + 2));
   return compact(Math.max(0, store.revision - below(prng, 20)), { physical: true });
 }

@@ -3,6 +3,7 @@
 import {
   compact,
   del,
+  differs,
   type Fields,
   hash,
   noted,
@@ -29,7 +30,10 @@ const history: readonly Step[] = [
 
 const everywhere = (fields: Fields = {}): readonly Step[] =>
   [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((revision) => range('a', { range_end: 'z', revision, ...fields }));
-const hashes: readonly Step[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((revision) => hash(revision));
+const hashes = (compacted?: number): readonly Step[] =>
+  [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((revision) =>
+    revision === compacted ? differs('hashAtCompaction', hash(revision)) : hash(revision),
+  );
 
 export const compactions: readonly Transcript[] = [
   {
@@ -40,11 +44,11 @@ export const compactions: readonly Transcript[] = [
     name: 'compaction, step by step',
     steps: [
       ...history,
-      ...hashes,
+      ...hashes(),
       ...[3, 4, 6, 7, 9].flatMap((revision) => [
         noted('wait until it is gone', compact(revision, { physical: true })),
         ...everywhere(),
-        ...hashes,
+        ...hashes(revision),
       ]),
     ],
   },

@@ -146,9 +146,10 @@ export const ranges: readonly Transcript[] = [
     name: 'range: old revisions',
     steps: [...sixKeys.slice(0, 6), del('f'), ...sixKeys.slice(6), ...revisions],
   },
-  { name: 'range: refusals', steps: [put('a', '1'), ...refused, range('a')] },
+  { name: 'range: refusals', anywhere: true, steps: [put('a', '1'), ...refused, range('a')] },
   {
     name: 'range: keys that are not text',
+    anywhere: true,
     steps: [
       ...oddKeys.map((key) => put(key, key)),
       range('\0', { range_end: '\0' }),

@@ -206,6 +206,9 @@ const refused: readonly Step[] = [
   noted('a future revision', txn({ success: [opRange('a', { revision: 1000 })] })),
   noted('a future revision beside a put', txn({ success: [opPut('before', '1'), opRange('a', { revision: 1000 })] })),
   noted('nothing of it was done', range('before')),
+  noted('before the beginning', txn({ success: [opRange('a', { revision: -1 })] })),
+  noted('long before the beginning', txn({ success: [opRange('a', { revision: -5 })] })),
+  noted('long before the beginning, beside a put', txn({ success: [opPut('w', '1'), opRange('a', { revision: -5 })] })),
   noted('no key in the nested one', txn({ success: [opTxn({ success: [opPut('', '1')] })] })),
   noted(
     'no key in the nested comparison',
@@ -216,8 +219,8 @@ const refused: readonly Step[] = [
 
 export const txns: readonly Transcript[] = [
   { name: 'txn: comparisons', steps: [...someKeys, ...compares] },
-  { name: 'txn: odd comparisons', steps: [...someKeys, ...compareOddities] },
+  { name: 'txn: odd comparisons', anywhere: true, steps: [...someKeys, ...compareOddities] },
   { name: 'txn: operations', steps: [...someKeys, ...operations] },
-  { name: 'txn: nested', steps: [...someKeys, ...nested] },
-  { name: 'txn: refusals', steps: [...someKeys, ...refused] },
+  { name: 'txn: nested', anywhere: true, steps: [...someKeys, ...nested] },
+  { name: 'txn: refusals', anywhere: true, steps: [...someKeys, ...refused] },
 ];

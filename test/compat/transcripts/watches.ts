@@ -66,6 +66,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: events with what was there before',
+    anywhere: true,
     steps: [
       put('a', 'before'),
       open('s'),
@@ -124,6 +125,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: ids',
+    anywhere: true,
     steps: [
       open('s'),
       noted('the first', create('s', { key: 'a' })),
@@ -154,6 +156,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: refusals leave the stream alive',
+    anywhere: true,
     steps: [
       put('x', '1'),
       open('s'),
@@ -176,6 +179,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: cancel',
+    anywhere: true,
     steps: [
       open('s'),
       create('s', { key: 'a' }),
@@ -214,6 +218,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: progress',
+    anywhere: true,
     steps: [
       open('s'),
       noted(
@@ -240,10 +245,12 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: progress of a stream with no watches',
+    anywhere: true,
     steps: [open('s'), progress('s'), read('s', 1), put('a', '1'), progress('s'), read('s', 1)],
   },
   {
     name: 'watch: several streams',
+    anywhere: true,
     steps: [
       ...['s', 't', 'u'].flatMap((stream) => [
         open(stream),
@@ -259,6 +266,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: many at once',
+    anywhere: true,
     steps: [
       open('s'),
       ...Array.from({ length: 200 }, (_, i) => create('s', { key: `k${i % 50}` })),
@@ -269,6 +277,7 @@ export const watches: readonly Transcript[] = [
   },
   {
     name: 'watch: the client says that it is done',
+    anywhere: true,
     steps: [open('s'), create('s', { key: 'a' }), read('s', 1), halfClose('s'), put('a', '1')],
   },
 ];

@@ -9,6 +9,7 @@ const TOO_LARGE = 'v'.repeat(1_572_864);
 export const writes: readonly Transcript[] = [
   {
     name: 'put: flags',
+    anywhere: true,
     steps: [
       put('a', '1'),
       put('a', '2'),
@@ -30,6 +31,7 @@ export const writes: readonly Transcript[] = [
   },
   {
     name: 'put: refusals',
+    anywhere: true,
     steps: [
       put('', 'v'),
       put('', ''),
@@ -57,6 +59,7 @@ export const writes: readonly Transcript[] = [
   },
   {
     name: 'put: sizes',
+    anywhere: true,
     steps: [
       put('large', LARGE),
       range('large'),
@@ -69,6 +72,7 @@ export const writes: readonly Transcript[] = [
   },
   {
     name: 'delete: shapes',
+    anywhere: true,
     steps: [
       ...['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((key) => put(key, key)),
       noted('nothing there: the revision stays', del('nothing')),
