@@ -38,12 +38,12 @@ export interface ServerConfig {
   readonly log: LogConfig;
 }
 
-export interface InitialMember {
+interface InitialMember {
   readonly name: string;
   readonly peerUrls: readonly string[];
 }
 
-export interface KeepaliveConfig {
+interface KeepaliveConfig {
   /** Shortest time between pings of a client. */
   readonly clientMinMs: number;
   /** 0: never. */
@@ -51,11 +51,11 @@ export interface KeepaliveConfig {
   readonly timeoutMs: number;
 }
 
-export type AutoCompactionConfig =
+type AutoCompactionConfig =
   | { readonly mode: 'revision'; readonly keepRevisions: number }
   | { readonly mode: 'periodic'; readonly retentionMs: number };
 
-export interface LogConfig {
+interface LogConfig {
   readonly level: LogLevel;
   readonly format: 'json' | 'console';
   readonly outputs: readonly string[];

@@ -1,5 +1,4 @@
 export type { Logger } from '../base/index.ts';
-export { MethodMetrics } from './grpc-metrics.ts';
 export * from './logger.ts';
 export * from './memory-logger.ts';
 export type { Counts, Live } from './metric-names.ts';
