@@ -64,10 +64,10 @@ export class HashReading {
   #hash = SEED;
   #closed = false;
 
-  /** `revision`: 0 or less for the newest. Throws RequestError futureRevision, compacted. */
+  /** `revision`: 0 for the newest; nothing is older than 1. Throws RequestError futureRevision, compacted. */
   constructor(state: StoreState, revision: number) {
     this.#state = state;
-    this.#revision = state.revisionToRead(revision, state.currentRevision);
+    this.#revision = revision < 0 ? revision : state.revisionToRead(revision, state.currentRevision);
     this.#compactRevision = state.compactRevision;
     this.#keptAt = this.#revision;
     // The first write of a store is revision 2.
