@@ -6,7 +6,6 @@ import type { Logger } from '../base/index.ts';
 import { createLogger } from '../ops/index.ts';
 import type { Note } from './note.ts';
 import { parse } from './parse.ts';
-import { startServer } from './server.ts';
 import type { Runtime } from './usage.ts';
 
 const STDOUT = 1;
@@ -50,6 +49,8 @@ async function main(): Promise<number> {
   }
   write(parsed.notes, logger);
   try {
+    // Loaded only here: answering --version takes none of it.
+    const { startServer } = await import('./server.ts');
     await startServer(parsed.config, logger);
     return 0;
   } catch (error) {
