@@ -7,5 +7,6 @@ export * from './member-request.ts';
 export * from './proto-reader.ts';
 export * from './proto-writer.ts';
 export * from './raft-entry.ts';
+export * from './raft-message.ts';
 export * from './response-header.ts';
 export * from './wal-record.ts';
