@@ -88,18 +88,16 @@ describe.each(installed())('a watch on $name', (target) => {
   });
 
   test('puts fragments together', async () => {
-    const value = Buffer.alloc(1_000_000, 'x');
-    const { revision } = await client.put(`${prefix}0`, value);
-    for (let i = 1; i < 6; i++) await client.put(`${prefix}${i}`, value);
-    const watch = client.watch(prefix, {
-      prefix: true,
-      startRevision: revision,
-      fragment: true,
-      bufferBytesMax: 16_000_000,
-    });
+    const value = Buffer.alloc(600_000, 'x');
+    for (let i = 0; i < 6; i++) await client.put(`${prefix}${i}`, value);
+    const watch = client.watch(prefix, { prefix: true, prevKv: true, fragment: true, bufferBytesMax: 16_000_000 });
+    await watch.created;
+    // With what was there before, this one revision is 3.6 MB. The server sends some 2 MiB at once.
+    await client.del(prefix, { prefix: true });
     const first = await watch.batches().next();
-    // The server sends at most about 2 MiB at once to a watch that takes fragments.
-    expect(first.done === false && first.value.events.length).toBe(6);
+    expect(first.done === false && first.value.events.map(({ previous }) => previous?.value.length)).toEqual(
+      Array.from({ length: 6 }, () => 600_000),
+    );
   });
 
   test('fails with the oldest revision there is when its own is gone', async () => {

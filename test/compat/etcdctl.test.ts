@@ -97,15 +97,15 @@ const chapters: Readonly<Record<string, readonly Command[]>> = {
     c('txn', 'nonsense\n\n\n\n'),
   ],
   watch: [
-    until(9, 'watch k1 --rev=1'),
-    until(15, 'watch k --prefix --rev=1 --prev-kv'),
-    until(12, 'watch k1 k3 --rev=2'),
+    until(21, 'watch k1 --rev=1'),
+    until(30, 'watch k --prefix --rev=1 --prev-kv'),
+    until(24, 'watch k1 k3 --rev=2'),
     until(1, 'watch k3 --rev=1 -w json'),
     until(18, 'watch k3 --rev=1 -w fields'),
     until(1, 'watch -i', 'watch k1\nprogress\n'),
     inAnyOrder(until(22, 'watch -i', 'watch k1 --rev=1\nprogress\n')),
     inAnyOrder(until(9, 'watch -i', 'watch k3 --rev=1\nwatch t1 --rev=1 --prev-kv\n')),
-    until(9, 'watch k1 --rev=1 -- echo told'),
+    until(28, 'watch k1 --rev=1 -- echo told'),
   ],
   'the server': [
     c('endpoint health'),
@@ -146,7 +146,7 @@ const STRANGERS: readonly (readonly [RegExp, string])[] = [
   [/127\.0\.0\.1:\d+/g, '<address>'],
   [/took(["\s:=]+)[\d.]+[µnm]?s/g, 'took'],
   // endpoint status: version, size, term, index, applied index.
-  [/\d+\.\d+\.\d+(,| +\|) +\d+ [kM]?B/g, '<version, size>'],
+  [/\d+\.\d+\.\d+(,| +\|) +[\d.]+ [kM]?B/g, '<version, size>'],
   [/(true|false)(,| +\|) +\d+(,| +\|) +\d+(,| +\|) +\d+(?=,| +\|)/g, '$1 <term, index, applied>'],
   // The columns of a table are as wide as what is in them.
   [/ {2,}/g, ' '],
@@ -171,9 +171,11 @@ async function said(endpoint: string, command: Command): Promise<object> {
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
     ...(lines === undefined ? {} : { until: (stdout: string) => stdout.split('\n').length > lines }),
   });
+  // What came after the lines waited for, until the program was ended, is left to chance.
+  const shown = recognisable(result.stdout.split('\n').slice(0, lines).join('\n'));
   return {
     ...(lines === undefined ? { code: result.code } : {}),
-    stdout: command.inAnyOrder === true ? recognisable(result.stdout).split('\n').sort() : recognisable(result.stdout),
+    stdout: command.inAnyOrder === true ? shown.split('\n').sort() : shown,
     stderr: recognisable(errorsOf(result.stderr)),
   };
 }
