@@ -126,8 +126,8 @@ export class WatchStream {
   /** A bookmark for all watchers once all are synced, and until then one for each that is. Requests that wait for the same answer share it. */
   requestProgressAll(): void {
     if (this.#closed) return;
-    if (this.#bookmarkRev > 0) this.#progressAgain = true;
-    else this.#watchable.progressAll(this);
+    if (this.#bookmarkRev === 0) this.#watchable.progressAll(this);
+    else if (this.#bookmarkRev < this.rev()) this.#progressAgain = true;
   }
 
   /** Called (from within whatever was called of the store) when the channel has been empty and is not any more. One listener. */
