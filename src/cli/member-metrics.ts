@@ -3,7 +3,7 @@
 import { CLUSTER_VERSION, type Clock, SERVER_VERSION } from '../base/index.ts';
 import type { MachineRequest } from '../machine/index.ts';
 import type { BootedNode, NodeIdentity, NodeObserver } from '../node/index.ts';
-import { type ApplyOperation, createMetrics, type Metrics } from '../ops/index.ts';
+import { type ApplyOperation, createMetrics, type Metrics, type RequestType } from '../ops/index.ts';
 import { METHOD_TABLE } from '../rpc/index.ts';
 import type { WalOptions } from '../storage/index.ts';
 import type { CallObserver } from '../wire/index.ts';
@@ -30,7 +30,25 @@ const OPERATIONS: Readonly<Record<MachineRequest['kind'], ApplyOperation>> = {
   memberUpdate: 'MemberUpdate',
 };
 
-export function memberMetrics(options: { clock: Clock; identity: NodeIdentity; extensive: boolean }): MemberMetrics {
+/** The requests of KV, as the metrics call them. */
+const REQUEST_TYPES: ReadonlyMap<string, RequestType> = new Map([
+  ['/etcdserverpb.KV/Range', 'range'],
+  ['/etcdserverpb.KV/Put', 'put'],
+  ['/etcdserverpb.KV/DeleteRange', 'deleteRange'],
+  ['/etcdserverpb.KV/Txn', 'txn'],
+  ['/etcdserverpb.KV/Compact', 'compaction'],
+]);
+
+export interface MemberMetricsOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly identity: NodeIdentity;
+  readonly extensive: boolean;
+  /** Unary requests that take longer are told of in the log. */
+  readonly warningMs: number;
+}
+
+export function memberMetrics(options: MemberMetricsOptions): MemberMetrics {
   const { clock, identity, extensive } = options;
   let booted: BootedNode | undefined;
   const metrics = createMetrics({
@@ -53,6 +71,12 @@ export function memberMetrics(options: { clock: Clock; identity: NodeIdentity; e
       slowApply: () => {
         metrics.counts.slowApplies++;
       },
+      compactionStepped: (milliseconds) => {
+        metrics.observe.compactionPauseMs(milliseconds);
+        metrics.observe.indexCompactionPauseMs(milliseconds);
+      },
+      ranged: (seconds, ok) => metrics.rangeEnded(seconds, ok),
+      hashed: metrics.observe.hashRevisionSeconds,
       compacted: (_revision, milliseconds) => {
         metrics.observe.compactionMs(milliseconds);
         metrics.counts.compactionLast = Math.floor(clock.wall() / 1000);
@@ -60,7 +84,7 @@ export function memberMetrics(options: { clock: Clock; identity: NodeIdentity; e
     },
     walObserver: { onSync: metrics.observe.walSyncSeconds, onWrite: metrics.observe.walWriteSeconds },
     backendCommitted: metrics.observe.backendCommitSeconds,
-    callObserver: callObserver(metrics),
+    callObserver: callObserver(metrics, options),
     watch: (running) => {
       booted = running;
     },
@@ -68,9 +92,12 @@ export function memberMetrics(options: { clock: Clock; identity: NodeIdentity; e
   };
 }
 
-function callObserver({ counts, method: methodOf }: Metrics): CallObserver {
-  return (name) => {
-    const method = methodOf(name);
+function callObserver(metrics: Metrics, { logger, warningMs }: MemberMetricsOptions): CallObserver {
+  const { counts } = metrics;
+  return (name, kind) => {
+    const method = metrics.method(name);
+    const request = REQUEST_TYPES.get(name);
+    const warned = kind === 'unary' ? warningMs : Number.POSITIVE_INFINITY;
     return {
       started: () => {
         if (method !== undefined) method.started++;
@@ -83,7 +110,13 @@ function callObserver({ counts, method: methodOf }: Metrics): CallObserver {
         if (method !== undefined) method.sent++;
         counts.clientSentBytes += bytes;
       },
-      handled: (status, seconds) => method?.ended(status, seconds),
+      handled: (status, seconds) => {
+        method?.ended(status, seconds);
+        if (request !== undefined) metrics.requestEnded(request, seconds, status === Status.ok);
+        if (seconds * 1000 >= warned) {
+          logger.warn('request took too long', { method: name, took: `${(seconds * 1000).toFixed(1)}ms` });
+        }
+      },
     };
   };
 }
@@ -132,7 +165,7 @@ function live(booted: BootedNode | undefined): ReturnType<Parameters<typeof crea
     keys: store.keys,
     sizeBytes: status.sizeBytes,
     sizeInUseBytes: status.sizeInUseBytes,
-    openReads: 0,
+    openReads: node.openReads,
     watchStreams: gauges.watchStreams,
     watchers: gauges.watchers,
     slowWatchers: gauges.slowWatchers,

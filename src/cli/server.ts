@@ -29,7 +29,13 @@ const FIRST_PROPOSAL_ID_MAX = 2 ** 47;
 export async function startServer(config: ServerConfig, logger: Logger): Promise<void> {
   const clock = new RealClock();
   const { identity, firstMembers } = newCluster(config);
-  const metrics = memberMetrics({ clock, identity, extensive: config.metricsExtensive });
+  const metrics = memberMetrics({
+    clock,
+    logger,
+    identity,
+    extensive: config.metricsExtensive,
+    warningMs: config.requestWarningMs,
+  });
   const ending = new Ending(logger);
   let booted: BootedNode | undefined;
   try {
@@ -87,8 +93,9 @@ function openData(
   storeFailed: (error: Error) => void,
 ): Promise<DataDirectory> {
   return openDataDirectory({
-    disk: new NodeDisk(),
+    disk: new NodeDisk({ syncs: !config.noFsync }),
     path: config.dataDirectory,
+    walPath: config.walDirectory,
     metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
     wal: metrics.walObserver,
     openBackend: async (directory) => {

@@ -4,6 +4,7 @@ export * from './internal-request.ts';
 export * from './kv-request.ts';
 export * from './kv-response.ts';
 export * from './member-request.ts';
+export * from './peer-frame.ts';
 export * from './proto-reader.ts';
 export * from './proto-writer.ts';
 export * from './raft-entry.ts';

@@ -14,6 +14,8 @@ export interface CompactorOptions {
   readonly pauseMs: number;
   /** Closes the backend's batch after each slice. */
   readonly commit: () => void;
+  /** A batch held the loop for so long. */
+  readonly stepped: (milliseconds: number) => void;
   readonly finished: (revision: number, milliseconds: number) => void;
   /** Removal broke: the member must stop. */
   readonly failed: (error: Error) => void;
@@ -46,8 +48,10 @@ export class Compactor {
     try {
       for (let done = false; !done; ) {
         if (this.#stopped) return await new Promise<void>(() => undefined);
+        const stepped = clock.now();
         done = job.step(batchKeysMax);
         commit();
+        this.#options.stepped(clock.now() - stepped);
         if (!done) await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
       }
       finished(job.revision, clock.now() - started);

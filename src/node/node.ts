@@ -49,7 +49,10 @@ export interface NodeSettings {
 export interface NodeObserver {
   applied(request: MachineRequest, seconds: number, ok: boolean): void;
   slowApply(): void;
+  compactionStepped(milliseconds: number): void;
   compacted(revision: number, milliseconds: number): void;
+  ranged(seconds: number, ok: boolean): void;
+  hashed(seconds: number): void;
 }
 
 export interface NodeParts {
@@ -95,6 +98,7 @@ export class Node implements Member, LogOwner {
       batchKeysMax: settings.compactionBatchKeysMax,
       pauseMs: settings.compactionPauseMs,
       commit: () => this.#applier.commit(),
+      stepped: (milliseconds) => parts.observer.compactionStepped(milliseconds),
       finished: (revision, milliseconds) => this.#compacted(revision, milliseconds),
       failed: (error) => this.failed(error),
     });
@@ -124,7 +128,13 @@ export class Node implements Member, LogOwner {
   start(log: ReplicatedLog): void {
     const { clock, machine, settings, watchable } = this.#parts;
     this.#log = log;
-    this.#reader = new Reader({ clock, log, applier: this.#applier, store: this.store });
+    this.#reader = new Reader({
+      clock,
+      log,
+      applier: this.#applier,
+      store: this.store,
+      observe: (seconds, ok) => this.#parts.observer.ranged(seconds, ok),
+    });
     this.#proposer.start(log);
     watchable.start();
     const pending = machine.store.pendingCompaction();
@@ -206,6 +216,11 @@ export class Node implements Member, LogOwner {
     return this.#leaderChanges;
   }
 
+  /** Ranges being read at the moment. */
+  get openReads(): number {
+    return this.#reader?.open ?? 0;
+  }
+
   get proposalsPending(): number {
     return this.#proposer.pending;
   }
@@ -246,7 +261,8 @@ export class Node implements Member, LogOwner {
   }
 
   async hashKv(revision: number): Promise<HashAt> {
-    const { clock } = this.#parts;
+    const { clock, observer } = this.#parts;
+    const started = clock.now();
     const hash = this.store.hashKv(revision);
     try {
       let until = clock.now() + SLICE_MS;
@@ -255,6 +271,7 @@ export class Node implements Member, LogOwner {
         await nextTurn(clock);
         until = clock.now() + SLICE_MS;
       }
+      observer.hashed((clock.now() - started) / 1000);
       return hash.result();
     } finally {
       hash.close();

@@ -12,20 +12,33 @@ import { nextTurn, SLICE_MS } from './turn.ts';
 /** Rows read between looks at the clock. */
 const STEP_ROWS = 128;
 
+export interface ReaderOptions {
+  readonly clock: Clock;
+  readonly log: ReplicatedLog;
+  readonly applier: Applier;
+  readonly store: Store;
+  /** A range was read, or given up. */
+  readonly observe: (seconds: number, ok: boolean) => void;
+}
+
 export class Reader {
   readonly #clock: Clock;
   readonly #log: ReplicatedLog;
   readonly #applier: Applier;
   readonly #store: Store;
+  readonly #observe: ReaderOptions['observe'];
   /** The question that reads of this turn share, until it is put. */
   #round: Promise<void> | undefined;
   #stopped = false;
+  /** Ranges being read at the moment. */
+  open = 0;
 
-  constructor(options: { clock: Clock; log: ReplicatedLog; applier: Applier; store: Store }) {
+  constructor(options: ReaderOptions) {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#applier = options.applier;
     this.#store = options.store;
+    this.#observe = options.observe;
   }
 
   stop(): void {
@@ -47,7 +60,10 @@ export class Reader {
   }
 
   async range(operation: RangeOperation): Promise<RangeResult> {
+    const started = this.#clock.now();
+    let ok = false;
     const read = this.#store.rangeSlices(operation);
+    this.open++;
     try {
       let until = this.#clock.now() + SLICE_MS;
       while (!read.step(STEP_ROWS)) {
@@ -55,8 +71,11 @@ export class Reader {
         await nextTurn(this.#clock);
         until = this.#clock.now() + SLICE_MS;
       }
+      ok = true;
       return read.result();
     } finally {
+      this.open--;
+      this.#observe((this.#clock.now() - started) / 1000, ok);
       read.close();
     }
   }

@@ -30,6 +30,8 @@ export interface DataDirectoryOptions {
   readonly disk: Disk;
   /** --data-dir. Made if it is not there. */
   readonly path: string;
+  /** --wal-dir, if the log is to be elsewhere. Made if it is not there. */
+  readonly walPath?: string | undefined;
   /** For a log that has to be made. One that is there keeps its own. */
   readonly metadata: WalMetadata;
   readonly wal?: WalOptions;
@@ -46,17 +48,18 @@ export interface DataDirectory extends RecoveredWal {
 /** Opens the data directory, or makes it. Rejects with DataDirectoryError, WalDamagedError or BackendDamagedError, and leaves nothing open then. */
 export async function openDataDirectory(options: DataDirectoryOptions): Promise<DataDirectory> {
   const { disk, path } = options;
+  const walPath = options.walPath ?? `${path}/member/wal`;
   const member = `${path}/member`;
   await writable(path, async () => {
     await disk.makeDirectory(path);
     await disk.makeDirectory(member);
     await checkFormat(disk, member);
     await disk.makeDirectory(`${member}/db`);
-    await disk.makeDirectory(`${member}/wal`);
+    await disk.makeDirectory(walPath);
   });
   const backend = await options.openBackend(`${member}/db`);
   try {
-    const log = await openLog(options, `${member}/wal`, backend);
+    const log = await openLog(options, walPath, backend);
     return { backend, ...log };
   } catch (error) {
     await backend.close();

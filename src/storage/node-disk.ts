@@ -39,9 +39,11 @@ const READ_BYTES_MAX = 8 * 1024 * 1024;
 
 class NodeFile implements DiskFile {
   readonly #fd: number;
+  readonly #syncs: boolean;
 
-  constructor(fd: number) {
+  constructor(fd: number, syncs: boolean) {
     this.#fd = fd;
+    this.#syncs = syncs;
   }
 
   write(bytes: Bytes, position: number): void {
@@ -60,7 +62,7 @@ class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return dataSync(this.#fd);
+    return this.#syncs ? dataSync(this.#fd) : Promise.resolve();
   }
 
   truncate(sizeBytes: number): Promise<void> {
@@ -77,12 +79,19 @@ class NodeFile implements DiskFile {
 }
 
 export class NodeDisk implements Disk {
+  readonly #syncs: boolean;
+
+  /** `syncs` false (--unsafe-no-fsync): nothing is ever made durable; a power failure takes what it likes. */
+  constructor(options: { readonly syncs: boolean } = { syncs: true }) {
+    this.#syncs = options.syncs;
+  }
+
   async create(path: string): Promise<DiskFile> {
-    return new NodeFile(await openFile(path, 'wx+', OWNER_ONLY));
+    return new NodeFile(await openFile(path, 'wx+', OWNER_ONLY), this.#syncs);
   }
 
   async open(path: string): Promise<DiskFile> {
-    return new NodeFile(await openFile(path, 'r+'));
+    return new NodeFile(await openFile(path, 'r+'), this.#syncs);
   }
 
   rename(from: string, to: string): Promise<void> {
