@@ -60,8 +60,8 @@ const compare = fc.record({ key: bytes, range_end: rangeEnd, result: fc.nat(3), 
 const { txn: txnRequest } = fc.letrec<{ txn: object; op: object }>((tie) => ({
   txn: fc.record({
     compare: fc.array(compare, { maxLength: 2 }),
-    success: fc.array(tie('op'), { maxLength: 3, depthSize: 'small' }),
-    failure: fc.array(tie('op'), { maxLength: 3, depthSize: 'small' }),
+    success: fc.array(tie('op'), { maxLength: 3 }),
+    failure: fc.array(tie('op'), { maxLength: 3 }),
   }),
   op: fc.oneof(
     { maxDepth: 3 },

@@ -134,10 +134,9 @@ export class GrpcJsServer implements GrpcServer {
   }
 }
 
-/** grpc-js's enum and ours are the same numbers, gRPC's. */
 function statusObject(status: CallStatus): Partial<grpc.StatusObject> {
-  const code: number = status.code;
-  return { code, details: status.message };
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- grpc-js's enum and ours are the same numbers, gRPC's
+  return { code: status.code, details: status.message };
 }
 
 const asBuffer = (bytes: Bytes): Buffer =>

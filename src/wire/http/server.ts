@@ -36,7 +36,10 @@ export class HttpServer {
   }
 
   accept(socket: Duplex): void {
-    if (this.#connections.add(socket)) this.#server.emit('connection', socket);
+    if (!this.#connections.add(socket)) return;
+    this.#server.emit('connection', socket);
+    // The port has paused it. What was put back flows first.
+    socket.resume();
   }
 
   /** Lets answers under way finish for at most `graceMs`, then cuts what is left. */

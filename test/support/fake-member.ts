@@ -1,0 +1,75 @@
+/** A member for tests of the services: does what it is told, and remembers what it was asked. */
+
+import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../../src/mvcc/index.ts';
+import type { ClusterMember, HashAt, Member, MemberStatus, Outcome, Proposal } from '../../src/node/index.ts';
+
+const RANGE_RESULT: RangeResult = { kind: 'range', kvs: [], more: false, count: 0, revision: 7 };
+
+export class FakeMember implements Member {
+  readonly clusterId = 0xcdf8_1859_4e17_8b21n;
+  readonly memberId = 0x8e9e_05c5_2164_694dn;
+  revision = 7;
+  term = 3;
+  /** What was asked, in order: 'readIndex', 'range', 'readTxn', 'propose put'... */
+  readonly asked: string[] = [];
+  readonly proposals: Proposal[] = [];
+
+  // What to do when asked; tests put in what they need.
+  outcome: (proposal: Proposal) => Promise<Outcome> = async () => ({ ok: false, error: 'timeout' });
+  ranges: (operation: RangeOperation) => Promise<RangeResult> = async () => RANGE_RESULT;
+  read: () => Promise<void> = async () => {};
+  hashes: (revision: number) => Promise<HashAt> = async () => ({ hash: 42, compactRevision: 2, hashRevision: 7 });
+  now: MemberStatus = {
+    leader: this.memberId,
+    term: 3,
+    committedIndex: 11,
+    appliedIndex: 10,
+    sizeBytes: 1000,
+    sizeInUseBytes: 900,
+    quotaBytes: 2 ** 31,
+    isLearner: false,
+    alarms: [],
+  };
+
+  propose(proposal: Proposal): Promise<Outcome> {
+    this.asked.push(`propose ${proposal.kind}`);
+    this.proposals.push(proposal);
+    return this.outcome(proposal);
+  }
+
+  readIndex(): Promise<void> {
+    this.asked.push('readIndex');
+    return this.read();
+  }
+
+  range(operation: RangeOperation): Promise<RangeResult> {
+    this.asked.push('range');
+    return this.ranges(operation);
+  }
+
+  async readTxn(operation: TxnOperation): Promise<TxnResult> {
+    this.asked.push('readTxn');
+    return { kind: 'txn', succeeded: operation.compare.length === 0, results: [], revision: this.revision };
+  }
+
+  hashKv(revision: number): Promise<HashAt> {
+    this.asked.push(`hashKv ${revision}`);
+    return this.hashes(revision);
+  }
+
+  status(): MemberStatus {
+    return this.now;
+  }
+
+  members(): readonly ClusterMember[] {
+    return [
+      {
+        id: this.memberId,
+        name: 'default',
+        peerUrls: ['http://127.0.0.1:2380'],
+        clientUrls: ['http://127.0.0.1:2379'],
+        isLearner: false,
+      },
+    ];
+  }
+}
