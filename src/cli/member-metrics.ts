@@ -1,6 +1,6 @@
 /** Where the parts of the member meet its metrics: each part tells in its own words, or is asked at a scrape. */
 
-import { CLUSTER_VERSION, type Clock, SERVER_VERSION } from '../base/index.ts';
+import { type Clock, CLUSTER_VERSION, type Logger, SERVER_VERSION, Status } from '../base/index.ts';
 import type { MachineRequest } from '../machine/index.ts';
 import type { BootedNode, NodeIdentity, NodeObserver } from '../node/index.ts';
 import { type ApplyOperation, createMetrics, type Metrics, type RequestType } from '../ops/index.ts';
