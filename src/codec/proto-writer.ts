@@ -93,7 +93,7 @@ export class ProtoWriter {
   finish(): EncodedMessage {
     if (this.#pieces.length === 0) return this.#chunk.subarray(this.#at);
     this.#closeChunk(0);
-    return this.#pieces.reverse();
+    return this.#pieces.toReversed();
   }
 
   /** A varint from back to front, so that its first byte is the one with the lowest bits. */
