@@ -206,9 +206,8 @@ export class ServerWatchStream {
     const response = this.#watchStream.take();
     if (response === undefined) return undefined;
     this.#sending(response);
-    const [first, ...rest] = this.#encoder.response(response);
-    this.#fragments = rest;
-    return first;
+    this.#fragments = this.#encoder.response(response);
+    return this.#fragments.shift();
   }
 
   #sending({ kind, watchId }: WatchResponse): void {
