@@ -7,7 +7,7 @@
  * It is a Member to the services above. boot.ts opens one.
  */
 
-import { type Clock, type Logger, RequestError } from '../base/index.ts';
+import { type Bytes, type Clock, type Logger, RequestError } from '../base/index.ts';
 import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/index.ts';
 import { costBytes, type Machine, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
@@ -317,12 +317,18 @@ export class Node implements Member, LogOwner {
       'quota-size-bytes': this.#parts.settings.quotaBytes,
       'size-bytes': this.#parts.backend.sizeBytes(),
     });
-    this.#proposer
-      .propose({ kind: 'alarm', request })
-      .catch((error: unknown) => this.#parts.logger.warn('could not raise the NOSPACE alarm', { error: String(error) }))
-      .finally(() => {
-        this.#alarmAsked = false;
-      });
+    void this.#proposeAlarm(request);
+  }
+
+  /** Never rejects: the next write that does not fit asks again. */
+  async #proposeAlarm(request: Bytes): Promise<void> {
+    try {
+      await this.#proposer.propose({ kind: 'alarm', request });
+    } catch (error) {
+      this.#parts.logger.warn('could not raise the NOSPACE alarm', { error });
+    } finally {
+      this.#alarmAsked = false;
+    }
   }
 
   #observe(request: MachineRequest, seconds: number, ok: boolean): void {
@@ -343,25 +349,27 @@ export class Node implements Member, LogOwner {
   }
 
   #startAutoCompaction(mode: AutoCompactionMode, log: ReplicatedLog): void {
-    const { logger } = this.#parts;
     this.#autoCompaction = new AutoCompaction({
       clock: this.#parts.clock,
       mode,
       currentRevision: () => this.revision,
       isLeader: () => log.isLeader,
-      compact: (revision) => {
-        const request = encodeCompaction({ kind: 'compaction', revision, physical: false });
-        this.#proposer.propose({ kind: 'compaction', request }).then(
-          (outcome) => {
-            if (outcome.ok) logger.info('completed auto-compaction', { revision });
-            else logger.warn('auto-compaction was refused', { revision, error: outcome.error });
-          },
-          (error: unknown) =>
-            logger.warn('auto-compaction failed; the next interval tries again', { revision, error: String(error) }),
-        );
-      },
+      compact: (revision) => void this.#compactTo(revision),
     });
     this.#autoCompaction.start();
+  }
+
+  /** Never rejects: the next interval tries again. */
+  async #compactTo(revision: number): Promise<void> {
+    const { logger } = this.#parts;
+    const request = encodeCompaction({ kind: 'compaction', revision, physical: false });
+    try {
+      const outcome = await this.#proposer.propose({ kind: 'compaction', request });
+      if (outcome.ok) logger.info('completed auto-compaction', { revision });
+      else logger.warn('auto-compaction was refused', { revision, reason: outcome.error });
+    } catch (error) {
+      logger.warn('auto-compaction failed; the next interval tries again', { revision, error });
+    }
   }
 }
 

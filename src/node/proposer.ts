@@ -94,7 +94,7 @@ export class Proposer {
     this.refuse('stopped');
     this.#sweep?.cancel();
     this.#sweep = undefined;
-    for (const id of [...this.#pending.keys()]) this.#fail(id, new RequestError('stopped'));
+    for (const id of this.#pending.keys()) this.#fail(id, new RequestError('stopped'));
   }
 
   #fail(id: number, error: RequestError): void {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeRaftMessage, encodeRaftMessage, ProtocolError } from '../../src/codec/index.ts';
 import { watchraftpb as pb } from '../../src/gen/etcd.js';
@@ -124,14 +124,15 @@ test('what is sent is a RaftMessage of the protocol file', () => {
   );
 });
 
+const readOrRefused = (bytes: Uint8Array): void => {
+  try {
+    decodeRaftMessage(bytes);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ProtocolError);
+  }
+};
+
 test('garbage and cut messages are refused or read, and never anything else', () => {
-  const readOrRefused = (bytes: Uint8Array): void => {
-    try {
-      decodeRaftMessage(bytes);
-    } catch (error) {
-      expect(error).toBeInstanceOf(ProtocolError);
-    }
-  };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), readOrRefused), { seed: 9, numRuns: 3000 });
   fc.assert(
     fc.property(message, fc.nat(), (sent, cut) => {
