@@ -335,7 +335,7 @@ export class MemoryDisk implements Disk {
     faults.writeFailsAfterBytes = undefined;
     if (fitting > 0) {
       this.#allocate(position + fitting - inode.current.bytes.length);
-      inode.change({ kind: 'write', position, bytes: bytes.slice(0, fitting) });
+      inode.change({ kind: 'write', position, bytes: new Uint8Array(bytes.subarray(0, fitting)) });
     }
     if (failed) throw new DiskError('ENOSPC', 'no space left on device');
   }

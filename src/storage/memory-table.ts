@@ -19,19 +19,21 @@ export class MemoryTable implements OrderedTable {
   #rows = new Map<string, Bytes>();
   #durable = new Map<string, Bytes>();
   #unflushed: (readonly Write[])[] = [];
-  /** Counts crashes; batches begun before one are not written. */
-  #life = 0;
+  #hasCrashed = false;
   #writeFailure: Error | undefined;
   #gate: Promise<void> | undefined;
 
   // ---- What a test does to it ----
 
-  crash(prng: Prng): void {
-    this.#life++;
+  /** The power goes: this table takes no more batches. Returns the table as the next life finds it. */
+  crash(prng: Prng): MemoryTable {
+    this.#hasCrashed = true;
+    const next = new MemoryTable();
     const kept = below(prng, this.#unflushed.length + 1);
     for (const writes of this.#unflushed.slice(0, kept)) apply(this.#durable, writes);
-    this.#unflushed = [];
-    this.#rows = new Map(this.#durable);
+    next.#durable = new Map(this.#durable);
+    next.#rows = new Map(this.#durable);
+    return next;
   }
 
   /** Every batch written from now on fails with this. */
@@ -68,15 +70,14 @@ export class MemoryTable implements OrderedTable {
   }
 
   batch(): TableBatch {
-    const life = this.#life;
     const writes: Write[] = [];
     return {
-      put: (key, value) => void writes.push([key, value.slice()]),
+      put: (key, value) => void writes.push([key, new Uint8Array(value)]),
       delete: (key) => void writes.push([key, undefined]),
       write: async () => {
         await (this.#gate ?? Promise.resolve());
         if (this.#writeFailure !== undefined) throw this.#writeFailure;
-        if (life !== this.#life) throw new Error('the table has crashed');
+        this.#checkPower();
         apply(this.#rows, writes);
         this.#unflushed.push(writes);
       },
@@ -89,11 +90,14 @@ export class MemoryTable implements OrderedTable {
   }
 
   async flush(): Promise<void> {
-    const life = this.#life;
     const count = this.#unflushed.length;
     await Promise.resolve();
-    if (life !== this.#life) throw new Error('the table has crashed');
+    this.#checkPower();
     for (const writes of this.#unflushed.splice(0, count)) apply(this.#durable, writes);
+  }
+
+  #checkPower(): void {
+    if (this.#hasCrashed) throw new Error('the table has crashed');
   }
 
   sizeBytes(): number {

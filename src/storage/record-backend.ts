@@ -122,8 +122,7 @@ export class RecordBackend implements DurableBackend {
     if (!isRecordValue(recordHash(main, sub), value)) {
       throw this.#fail(new BackendDamagedError(this.#table.path, `record (${main}, ${sub}) is not as it was written`));
     }
-    this.#cache.putRead(main, sub, value);
-    return value.subarray(RECORD_HEAD_BYTES);
+    return this.#cache.putRead(main, sub, value);
   }
 
   putRecord(main: number, sub: number, tombstone: boolean, keyValue: Bytes): void {
@@ -156,7 +155,7 @@ export class RecordBackend implements DurableBackend {
 
   putState(name: string, value: Bytes): void {
     this.#change();
-    this.#states.set(name, value.slice());
+    this.#states.set(name, new Uint8Array(value));
     this.#batch.put(stateKey(name), encodeChecked(stateKey(name), value));
     this.#batchBytes += value.length + RECORD_OVERHEAD_BYTES;
   }
@@ -249,7 +248,13 @@ export class RecordBackend implements DurableBackend {
     if (recordKey(main, sub) !== key || !isRecordValue(recordHash(main, sub), value)) {
       throw this.#fail(new BackendDamagedError(this.#table.path, `record "${key}" is not as it was written`));
     }
-    return { main, sub, tombstone: isTombstoneValue(value), keyValue: value.subarray(RECORD_HEAD_BYTES) };
+    // Not value.subarray: LevelDB gives Buffers, and slice() of one of those does not copy.
+    const keyValue = new Uint8Array(
+      value.buffer,
+      value.byteOffset + RECORD_HEAD_BYTES,
+      value.length - RECORD_HEAD_BYTES,
+    );
+    return { main, sub, tombstone: isTombstoneValue(value), keyValue };
   }
 
   #change(): void {

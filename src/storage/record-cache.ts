@@ -91,10 +91,13 @@ export class RecordCache {
     return new Uint8Array(bytes.buffer, begin, length);
   }
 
-  /** Keeps a value that was read from the disk. */
-  putRead(main: number, sub: number, value: Bytes): void {
+  /** Keeps a value that was read from the disk; returns its KeyValue, a view. */
+  putRead(main: number, sub: number, value: Bytes): Bytes {
     const at = this.#add(recordHash(main, sub), main, sub, value.length, 0);
-    this.#slab(at).bytes.set(value, offsetOf(at) + ENTRY_HEAD_BYTES);
+    const { bytes } = this.#slab(at);
+    const begin = offsetOf(at) + ENTRY_HEAD_BYTES;
+    bytes.set(value, begin);
+    return new Uint8Array(bytes.buffer, begin + RECORD_HEAD_BYTES, value.length - RECORD_HEAD_BYTES);
   }
 
   /** Remembers that the record is deleted in `batch`. */

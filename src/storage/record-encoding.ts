@@ -142,7 +142,8 @@ export function decodeSummary(value: Bytes): Summary | { readonly otherFormat: n
   if (format !== BACKEND_FORMAT) return { otherFormat: format };
   if (bytes.length < 8 * SUMMARY_NUMBERS) return undefined;
   const number = (at: number): number => view.getFloat64(8 * at, true);
-  const confState = bytes.slice(8 * SUMMARY_NUMBERS);
+  // A copy, and no Buffer: slice() of one would be neither.
+  const confState = new Uint8Array(bytes.subarray(8 * SUMMARY_NUMBERS));
   return {
     applied: { index: number(1), term: number(2), ...(confState.length > 0 ? { confState } : {}) },
     mark: { currentRevision: number(3), compactRevision: number(4), finishedCompactRevision: number(5) },
