@@ -254,13 +254,14 @@ export class Demo {
   /** Resolves when each watcher has been told as many events as history has for it, or when nothing comes any more. */
   async #catchUp(fleet: Fleet, history: History): Promise<void> {
     const expected = [...history.expected.values()].reduce((sum, digest) => sum + digest.count, 0);
-    const bar = new ProgressBar(this.#output, 'watchers catch up', expected);
+    const told = fleet.delivered;
+    const bar = new ProgressBar(this.#output, 'watchers catch up', expected - told);
     let before = -1;
     let movedAt = performance.now();
     const lacks = (): boolean =>
       fleet.watchers.some((watcher) => watcher.replay.digest.count < (history.expected.get(watcher)?.count ?? 0));
     while (lacks()) {
-      bar.to(fleet.delivered);
+      bar.to(fleet.delivered - told);
       if (fleet.delivered !== before) movedAt = performance.now();
       else if (performance.now() - movedAt > STANDSTILL_MS) break;
       before = fleet.delivered;

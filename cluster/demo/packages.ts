@@ -61,7 +61,8 @@ export async function* parsePackages(pieces: AsyncIterable<string>): AsyncGenera
 
 /** The index of this machine, `packagesMax` packages at most. Throws, with what to do about it, if there is none. */
 export async function* dumpAvail(packagesMax: number): AsyncGenerator<Package, void, undefined> {
-  const child = spawn('apt-cache', ['dumpavail'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Its complaint when we have enough and read no further is not for the reader of our output.
+  const child = spawn('apt-cache', ['dumpavail'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const failed = once(child, 'error').then(([error]: unknown[]) => {
     throw new Error('apt-cache cannot be run: this demonstration needs a Debian', { cause: error });
   });

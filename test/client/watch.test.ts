@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   type Client,
   CompactedError,
@@ -164,7 +164,8 @@ describe.each(installed())('a watch on $name', (target) => {
 describe.each(installed())('a watch across a crash of $name', (target) => {
   test('goes on where it was, with nothing lost and nothing twice', async () => {
     const port = 24_606;
-    await using first = await running(target, port);
+    const first = await running(target, port);
+    onTestFinished(() => first[Symbol.asyncDispose]());
     const client = connect({ endpoints: [first.server.endpoint] });
     try {
       const stream = client.watchStream();
@@ -174,15 +175,13 @@ describe.each(installed())('a watch across a crash of $name', (target) => {
       for (let i = 0; i < 20; i++) await client.put(`k${i}`, String(i));
       expect((await take(watch, 20)).length).toBe(20);
       await first.server.kill('SIGKILL');
-      const second = await target.start(port, first.dataDir);
-      try {
-        for (let i = 20; i < 40; i++) await client.put(`k${i}`, String(i));
-        expect(await take(watch, 20)).toEqual(Array.from({ length: 20 }, (_, i) => `put k${i + 20}=${i + 20}`));
-        expect(stream.reconnections).toBeGreaterThan(0);
-        expect(watch.nextRevision).toBe(42);
-      } finally {
-        await second.kill('SIGKILL');
-      }
+      const second = target.start(port, first.dataDir);
+      onTestFinished(async () => void (await (await second).kill('SIGKILL')));
+      await second;
+      for (let i = 20; i < 40; i++) await client.put(`k${i}`, String(i));
+      expect(await take(watch, 20)).toEqual(Array.from({ length: 20 }, (_, i) => `put k${i + 20}=${i + 20}`));
+      expect(stream.reconnections).toBeGreaterThan(0);
+      expect(watch.nextRevision).toBe(42);
     } finally {
       client.close();
     }

@@ -6,7 +6,7 @@
  * transcripts themselves are stable.
  */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { present } from '../../src/base/index.ts';
 import { etcd, hasEtcd, type Running, running, type Target, watchraft } from '../support/servers.ts';
 import { compare, report, type Sides } from './comparison.ts';
@@ -47,13 +47,13 @@ async function withSides<T>(
   }
 }
 
+/** The servers end with the test, also when it takes too long. */
 async function onEmptyStores<T>(work: (sides: Sides) => Promise<T>): Promise<T> {
   const servers = await both();
-  try {
-    return await withSides(servers, work);
-  } finally {
+  onTestFinished(async () => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
-  }
+  });
+  return withSides(servers, work);
 }
 
 const named = (chosen: readonly Transcript[]): readonly (readonly [string, Transcript])[] =>
