@@ -10,9 +10,10 @@
 
 import { assert, type Clock } from '../base/index.ts';
 import { decodeInternalRequest } from '../codec/index.ts';
-import { type Applied, decodeMembershipChange, type Machine, type MachineRequest } from '../machine/index.ts';
+import { type Applied, decodeMembershipChange, type MachineRequest } from '../machine/index.ts';
 import type { CompactionJob, Event } from '../mvcc/index.ts';
 import type { Entry } from '../raft/index.ts';
+import type { AppliedState } from './applied-state.ts';
 import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
@@ -20,17 +21,9 @@ import { nextTurn, SLICE_MS } from './turn.ts';
 /** Bounds a slice where the clock is too coarse to. */
 const SLICE_ENTRIES_MAX = 1024;
 
-/** What the applier needs of the backend. */
-export interface AppliedBackend {
-  commit(applied: { index: number; term: number }): void;
-  pressure(): Promise<void> | undefined;
-}
-
 export interface ApplierOptions {
   readonly clock: Clock;
-  readonly machine: Machine;
-  readonly backend: AppliedBackend;
-  readonly applied: { readonly index: number; readonly term: number };
+  readonly state: AppliedState;
   /** Tells the watchers. */
   readonly notify: (revision: number, events: readonly Event[]) => void;
   readonly settle: (id: number, outcome: Outcome) => void;
@@ -62,8 +55,8 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
-    this.#index = options.applied.index;
-    this.#term = options.applied.term;
+    this.#index = options.state.backend.applied.index;
+    this.#term = options.state.backend.applied.term;
   }
 
   get index(): number {
@@ -92,7 +85,7 @@ export class Applier {
 
   /** Closes the batch of writes made outside an entry (a slice of a compaction) at the present applied index. */
   commit(): void {
-    this.#options.backend.commit({ index: this.#index, term: this.#term });
+    this.#options.state.backend.commit({ index: this.#index, term: this.#term });
   }
 
   /** Never rejects. */
@@ -101,7 +94,7 @@ export class Applier {
     try {
       while (this.#queue.length > 0 && !this.#failed) {
         this.#applySlice();
-        const pressure = this.#options.backend.pressure();
+        const pressure = this.#options.state.backend.pressure();
         if (pressure !== undefined) await pressure;
         else if (this.#queue.length > 0) await nextTurn(this.#options.clock);
       }
@@ -139,9 +132,9 @@ export class Applier {
     if (entry.data.length === 0 && entry.kind === 'normal') return undefined;
     const { id, asked } = requestOf(entry);
     const started = this.#options.clock.now();
-    const applied = this.#options.machine.apply(asked);
+    const applied = this.#options.state.machine.apply(asked);
     if (applied.ok && applied.events.length > 0) {
-      this.#options.notify(this.#options.machine.store.currentRevision, applied.events);
+      this.#options.notify(this.#options.state.store.currentRevision, applied.events);
     }
     this.#options.observe(asked, (this.#options.clock.now() - started) / 1000, applied.ok);
     return { id, outcome: this.#outcome(applied) };

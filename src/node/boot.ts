@@ -11,16 +11,15 @@
 
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import { decodeConfiguration, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
-import { type ClusterMember, encodeMembershipChange, Machine } from '../machine/index.ts';
-import { Store } from '../mvcc/index.ts';
+import { type ClusterMember, encodeMembershipChange } from '../machine/index.ts';
 import { NO_PEERS } from '../peer/index.ts';
 import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Stored } from '../raft/index.ts';
-import type { DataDirectory, DurableBackend, Wal } from '../storage/index.ts';
+import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
+import { AppliedState } from './applied-state.ts';
 import type { ReplicatedLog } from './log.ts';
 import { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
 import { RaftLog } from './raft-log.ts';
-import { nextTurn, SLICE_MS } from './turn.ts';
 
 export interface BootOptions {
   /** Its ids are those of a member that starts for the first time. One that has a log takes them from there. */
@@ -52,9 +51,6 @@ export interface BootedNode {
 /** Proposals and reads are held for a leader as long as two elections may take. */
 const LEADERLESS_ELECTIONS = 2;
 
-/** There is no lessor yet: no lease exists. */
-const NO_LEASES = (): boolean => false;
-
 /** Rejects with an error that says what is wrong, where, and what to do; then nothing is left open. */
 export async function boot(options: BootOptions): Promise<BootedNode> {
   const { clock, logger } = options;
@@ -65,16 +61,15 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
     logger.warn('cut a torn write off the end of the write-ahead log; it had never been acknowledged', { ...cut });
   }
   try {
-    const store = await loadStore(backend, clock);
+    const state = await AppliedState.load(backend, clock);
     node = new Node({
       identity: { ...options.identity, clusterId: metadata.clusterId, memberId: metadata.nodeId },
       settings: options.settings,
       clock,
       logger,
       observer: options.observer,
-      backend,
-      machine: new Machine(store, backend),
-      watchable: new WatchableStore(store, clock),
+      state,
+      watchable: new WatchableStore(state, clock),
       firstProposalId: options.firstProposalId,
       fatal: options.fatal,
     });
@@ -107,28 +102,12 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       'raft-term': node.term,
     });
     const running = node;
-    return { node, wal, stop: () => stop(running, log, backend) };
+    return { node, wal, stop: () => stop(running, log, state) };
   } catch (error) {
     await wal.close();
     await backend.close();
     throw error;
   }
-}
-
-/** Reads every record, in slices, checking each; the index is built on the way. */
-async function loadStore(backend: DurableBackend, clock: Clock): Promise<Store> {
-  const store = new Store(backend, NO_LEASES);
-  let until = clock.now() + SLICE_MS;
-  for await (const records of backend.scan()) {
-    for (const record of records) {
-      store.restore(record);
-      if (clock.now() < until) continue;
-      await nextTurn(clock);
-      until = clock.now() + SLICE_MS;
-    }
-  }
-  store.restoreDone(backend.mark);
-  return store;
 }
 
 /** Where Raft goes on from: the log as it was found, or the first entry of a new cluster, which every first member writes alike. */
@@ -151,8 +130,8 @@ async function stored(directory: DataDirectory, options: BootOptions): Promise<S
   return first;
 }
 
-async function stop(node: Node, log: ReplicatedLog, backend: DurableBackend): Promise<void> {
+async function stop(node: Node, log: ReplicatedLog, state: AppliedState): Promise<void> {
   await node.stop();
   await log.close();
-  await backend.close();
+  await state.backend.close();
 }

@@ -9,11 +9,11 @@
 
 import { type Bytes, type Clock, type Logger, RequestError } from '../base/index.ts';
 import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/index.ts';
-import { costBytes, type Machine, type MachineRequest } from '../machine/index.ts';
+import { costBytes, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import type { Entry, SoftState } from '../raft/index.ts';
-import type { DurableBackend } from '../storage/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
+import type { AppliedState } from './applied-state.ts';
 import { Applier } from './applier.ts';
 import { AutoCompaction, type AutoCompactionMode } from './auto-compaction.ts';
 import { Checkpointer } from './checkpointer.ts';
@@ -61,8 +61,7 @@ export interface NodeParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: NodeObserver;
-  readonly backend: DurableBackend;
-  readonly machine: Machine;
+  readonly state: AppliedState;
   readonly watchable: WatchableStore;
   readonly firstProposalId: number;
   /** The member cannot go on: whoever runs the process ends it. */
@@ -91,7 +90,7 @@ export class Node implements Member, LogOwner {
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
-    const { clock, settings, backend, machine, watchable } = parts;
+    const { clock, settings, state, watchable } = parts;
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
     this.#compactor = new Compactor({
       clock,
@@ -104,9 +103,7 @@ export class Node implements Member, LogOwner {
     });
     this.#applier = new Applier({
       clock,
-      machine,
-      backend,
-      applied: backend.applied,
+      state,
       notify: (revision, events) => watchable.notify(revision, events),
       settle: (id, outcome) => this.#proposer.settle(id, outcome),
       compact: (job) => this.#compactor.run(job),
@@ -116,8 +113,8 @@ export class Node implements Member, LogOwner {
     });
     this.#checkpointer = new Checkpointer({
       everyEntries: settings.checkpointEntries,
-      appliedIndex: backend.applied.index,
-      checkpoint: () => backend.checkpoint(),
+      appliedIndex: state.backend.applied.index,
+      checkpoint: () => state.backend.checkpoint(),
       release: async (stored) => await this.#log?.release(stored),
       done: (index) => parts.logger.info('saved snapshot', { 'snapshot-index': index }),
       failed: (error) => this.storeFailed(error),
@@ -126,18 +123,18 @@ export class Node implements Member, LogOwner {
 
   /** Begins to take proposals. The log hands what is committed to committed(). */
   start(log: ReplicatedLog): void {
-    const { clock, machine, settings, watchable } = this.#parts;
+    const { clock, settings, watchable } = this.#parts;
     this.#log = log;
     this.#reader = new Reader({
       clock,
       log,
       applier: this.#applier,
-      store: this.store,
+      state: this.#parts.state,
       observe: (seconds, ok) => this.#parts.observer.ranged(seconds, ok),
     });
     this.#proposer.start(log);
     watchable.start();
-    const pending = machine.store.pendingCompaction();
+    const pending = this.store.pendingCompaction();
     if (pending !== undefined) void this.#compactor.run(pending);
     if (settings.autoCompaction !== undefined) this.#startAutoCompaction(settings.autoCompaction, log);
   }
@@ -192,7 +189,7 @@ export class Node implements Member, LogOwner {
   }
 
   get store(): Store {
-    return this.#parts.machine.store;
+    return this.#parts.state.store;
   }
 
   get watchable(): WatchableStore {
@@ -232,7 +229,7 @@ export class Node implements Member, LogOwner {
   /** Says by which name and at which URLs clients find this member, unless the cluster knows already. Rejects with RequestError. */
   async publish(): Promise<void> {
     const { memberId: id, name, clientUrls } = this.#parts.identity;
-    const known = this.#parts.machine.membership.get(id);
+    const known = this.#parts.state.machine.membership.get(id);
     if (known?.name === name && known.clientUrls.join() === clientUrls.join()) return;
     const request = encodeMemberAttributes({ kind: 'memberAttributes', id, name, clientUrls });
     await this.#proposer.propose({ kind: 'memberAttributes', request });
@@ -279,7 +276,8 @@ export class Node implements Member, LogOwner {
   }
 
   status(): MemberStatus {
-    const { backend, machine, settings } = this.#parts;
+    const { settings, state } = this.#parts;
+    const { backend, machine } = state;
     return {
       leader: this.#log?.leader ?? 0n,
       term: this.term,
@@ -294,7 +292,7 @@ export class Node implements Member, LogOwner {
   }
 
   members(): readonly ClusterMember[] {
-    return this.#parts.machine.membership.list();
+    return this.#parts.state.machine.membership.list();
   }
 
   // ---- within ----
@@ -302,7 +300,7 @@ export class Node implements Member, LogOwner {
   #overQuota(proposal: Proposal): boolean {
     const { quotaBytes } = this.#parts.settings;
     if (quotaBytes === 0 || (proposal.kind !== 'put' && proposal.kind !== 'txn')) return false;
-    const left = quotaBytes - this.#parts.backend.sizeBytes();
+    const left = quotaBytes - this.#parts.state.backend.sizeBytes();
     // Decoding only to know the cost is worth it only where the answer may be no.
     if (left > QUOTA_CERTAIN_FACTOR * (proposal.request.length + QUOTA_CERTAIN_BYTES)) return false;
     const cost = costBytes(machineRequest(proposal.kind, proposal.request));
@@ -310,12 +308,12 @@ export class Node implements Member, LogOwner {
   }
 
   #raiseNoSpace(): void {
-    if (this.#alarmAsked || this.#parts.machine.alarms().some((alarm) => alarm.type === NOSPACE_ALARM)) return;
+    if (this.#alarmAsked || this.#parts.state.machine.alarms().some((alarm) => alarm.type === NOSPACE_ALARM)) return;
     this.#alarmAsked = true;
     const request = encodeAlarm({ kind: 'alarm', action: 'activate', memberId: this.memberId, alarm: NOSPACE_ALARM });
     this.#parts.logger.warn('the store has outgrown its quota: raising the NOSPACE alarm', {
       'quota-size-bytes': this.#parts.settings.quotaBytes,
-      'size-bytes': this.#parts.backend.sizeBytes(),
+      'size-bytes': this.#parts.state.backend.sizeBytes(),
     });
     void this.#proposeAlarm(request);
   }

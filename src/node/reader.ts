@@ -4,7 +4,8 @@
  */
 
 import { type Clock, RequestError } from '../base/index.ts';
-import type { RangeOperation, RangeResult, Store } from '../mvcc/index.ts';
+import type { RangeOperation, RangeResult } from '../mvcc/index.ts';
+import type { AppliedState } from './applied-state.ts';
 import type { Applier } from './applier.ts';
 import type { ReplicatedLog } from './log.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
@@ -16,7 +17,7 @@ export interface ReaderOptions {
   readonly clock: Clock;
   readonly log: ReplicatedLog;
   readonly applier: Applier;
-  readonly store: Store;
+  readonly state: AppliedState;
   /** A range was read, or given up. */
   readonly observe: (seconds: number, ok: boolean) => void;
 }
@@ -25,7 +26,7 @@ export class Reader {
   readonly #clock: Clock;
   readonly #log: ReplicatedLog;
   readonly #applier: Applier;
-  readonly #store: Store;
+  readonly #state: AppliedState;
   readonly #observe: ReaderOptions['observe'];
   /** The question that reads of this turn share, until it is put. */
   #round: Promise<void> | undefined;
@@ -37,7 +38,7 @@ export class Reader {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#applier = options.applier;
-    this.#store = options.store;
+    this.#state = options.state;
     this.#observe = options.observe;
   }
 
@@ -62,7 +63,7 @@ export class Reader {
   async range(operation: RangeOperation): Promise<RangeResult> {
     const started = this.#clock.now();
     let ok = false;
-    const read = this.#store.rangeSlices(operation);
+    const read = this.#state.store.rangeSlices(operation);
     this.open++;
     try {
       let until = this.#clock.now() + SLICE_MS;
