@@ -92,6 +92,11 @@ export class Raft {
     return this.#state.leader;
   }
 
+  /** The commit index. */
+  get commit(): number {
+    return this.#state.log.commit;
+  }
+
   get isLeader(): boolean {
     return this.#state.standing.role === 'leader';
   }

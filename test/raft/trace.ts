@@ -228,7 +228,9 @@ class Trace {
   /** Lets a member do all that it can do by itself. */
   #settle(id: string): void {
     const member = this.#cluster.members.get(id);
-    while (member?.raft !== undefined) {
+    const running = member?.raft;
+    if (member === undefined || running === undefined) return;
+    do {
       this.#checker.check(member);
       const taken = this.#cluster.take(id);
       for (const ready of taken) {
@@ -237,8 +239,7 @@ class Trace {
       }
       if (!this.#slow.has(id)) this.#cluster.sync(id);
       this.#cluster.apply(id);
-      if (!member.raft.hasReady) return;
-    }
+    } while (running.hasReady);
   }
 }
 

@@ -4,7 +4,7 @@ import { walk } from './walk.ts';
 
 const STEPS = 3000;
 const FIRST = Number(process.env['RAFT_SEED'] ?? 1);
-const COUNT = Number(process.env['RAFT_SEEDS'] ?? (process.env['RAFT_SEED'] === undefined ? 200 : 1));
+const COUNT = Number(process.env['RAFT_SEEDS'] ?? (process.env['RAFT_SEED'] === undefined ? 100 : 1));
 
 /** RAFT_SEED=n repeats one walk; RAFT_SEEDS=n walks more of them. */
 test(

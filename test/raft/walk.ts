@@ -244,7 +244,7 @@ class Walk {
     for (const member of cluster.members.values()) if (member.raft === undefined) cluster.start(member.id);
     let wanted: number | undefined;
     for (let round = 0; round < HEALING_ROUNDS_MAX; round++) {
-      for (const id of [...cluster.members.keys()]) {
+      for (const { id } of cluster.up) {
         cluster.sync(id);
         this.#settle(id);
         cluster.apply(id);

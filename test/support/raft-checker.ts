@@ -5,7 +5,7 @@
  * - Election safety: at most one leader a term; nobody votes twice in a term.
  * - Log matching: an index and a term name one entry, with one entry before it.
  * - Leader completeness: a leader has everything that was committed in terms before its own.
- * - A leader never has two configurations that are not committed.
+ * - A leader never has two configurations that are not committed; at a committed index all know the same one.
  * - Nothing is applied that is not on the own disk.
  * - Committed entries never change, and what a leader commits is on the disks of a majority (of both, in a joint configuration).
  * - State machine safety: everybody applies the same, in the same order, without a gap.
@@ -31,6 +31,8 @@ export class RaftChecker implements ClusterObserver {
   readonly #entries = new Map<string, { content: string; previousTerm: number | undefined }>();
   /** Per member and life, the indexes of configurations in its log that are not committed. */
   readonly #configurations = new Map<string, readonly number[]>();
+  /** At a committed index, the configuration in force. */
+  readonly #configurationAt = new Map<number, string>();
   readonly #committed = new Map<number, Committed>();
   /** Per member and life, how far its commit index was checked. */
   readonly #commitSeen = new Map<string, number>();
@@ -127,14 +129,18 @@ export class RaftChecker implements ClusterObserver {
   }
 
   #checkCommit(member: ClusterMember, raft: Raft): void {
-    const status = raft.status();
     const key = `${member.id}/${member.lives}`;
     const seen = this.#commitSeen.get(key) ?? 0;
-    if (status.commit <= seen) return;
+    if (raft.commit <= seen) return;
+    const status = raft.status();
     this.#commitSeen.set(key, status.commit);
     for (let index = Math.max(seen, status.offset) + 1; index <= status.commit; index++) {
       this.#checkCommitted(member, raft, index);
     }
+    const configuration = JSON.stringify(raft.configurationAt(status.commit));
+    const known = this.#configurationAt.get(status.commit) ?? configuration;
+    expectEqual(configuration, known, `the configuration at ${status.commit} as ${member.id} sees it`);
+    this.#configurationAt.set(status.commit, known);
     const term = raft.termAt(status.commit);
     if (raft.isLeader && term === raft.term) this.#checkDurable(member, raft, status.commit, term);
     this.commitMax = Math.max(this.commitMax, status.commit);
@@ -188,7 +194,7 @@ export class RaftChecker implements ClusterObserver {
     const key = `${member.id}/${member.lives}`;
     const before = this.#configurations.get(key) ?? [];
     const added = entries.filter((entry) => entry.kind === 'configuration').map((entry) => entry.index);
-    const { commit } = raft.status();
+    const { commit } = raft;
     const uncommitted = [...before.filter((index) => index < first.index), ...added].filter((index) => index > commit);
     this.#configurations.set(key, uncommitted);
     expect(
