@@ -12,7 +12,7 @@ interface Interval {
 }
 
 export class KeySet {
-  /** Disjoint, not touching, in rising order. */
+  /** Disjoint, in rising order. */
   readonly #intervals: Interval[] = [];
 
   add(range: KeyRange): void {
@@ -31,9 +31,9 @@ export class KeySet {
 
   #add({ from, to }: Interval): void {
     if (from >= to) return;
-    const first = this.#firstEndingAtOrAfter(from);
+    const first = this.#firstEndingAfter(from);
     let last = first;
-    while (last < this.#intervals.length && present(this.#intervals[last], 'an interval').from <= to) last++;
+    while (last < this.#intervals.length && present(this.#intervals[last], 'an interval').from < to) last++;
     const lowest = this.#intervals[first];
     const highest = this.#intervals[last - 1];
     const merged: Interval =
@@ -43,21 +43,13 @@ export class KeySet {
     this.#intervals.splice(first, last - first, merged);
   }
 
+  /** Index of the first interval that ends after `key`; it is the only one that can hold it. */
   #firstEndingAfter(key: Key): number {
-    return this.#firstWhere((interval) => interval.to > key);
-  }
-
-  #firstEndingAtOrAfter(key: Key): number {
-    return this.#firstWhere((interval) => interval.to >= key);
-  }
-
-  /** The first interval for which `holds`, which must hold for all that follow it as well. */
-  #firstWhere(holds: (interval: Interval) => boolean): number {
     let low = 0;
     let high = this.#intervals.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (holds(present(this.#intervals[middle], 'an interval'))) high = middle;
+      if (present(this.#intervals[middle], 'an interval').to > key) high = middle;
       else low = middle + 1;
     }
     return low;

@@ -159,13 +159,16 @@ test('closing answers what is under way and cuts the idle and the silent', async
     ],
   ]);
   const { port, clientPort } = await serve(routes);
-  // Idle after an answer, kept alive; and one that has not said anything.
-  await (await fetch(`http://127.0.0.1:${port}/hello`)).text();
+  // One that is idle after an answer, one that has not said anything, one that waits.
+  const idle = net.connect(port, '127.0.0.1');
+  idle.write('GET /hello HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(idle, 'data');
   const silent = net.connect(port, '127.0.0.1');
   await once(silent, 'connect');
   const request = httpRequest({ port, host: '127.0.0.1', path: '/slow' }).end();
   await arrived.promise;
   const closed = clientPort.close(20_000);
+  await Promise.all([once(idle, 'close'), once(silent, 'close')]);
   slow.resolve({ status: 200, body: 'done' });
   const [response] = await once(request, 'response');
   const [body] = await once(response, 'data');

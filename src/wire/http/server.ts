@@ -33,6 +33,8 @@ export class HttpServer {
     this.#options = options;
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.timeout = IDLE_MS_MAX;
+    // Node's five seconds would make Prometheus connect anew for each scrape.
+    this.#server.keepAliveTimeout = IDLE_MS_MAX;
   }
 
   accept(socket: Duplex): void {
