@@ -45,7 +45,7 @@ test('a change ends where its steps say, whichever way it takes', () => {
     }),
     { numRuns: 400, seed: 1 },
   );
-  expect(changed).toBeGreaterThan(200);
+  expect(changed).toBeGreaterThan(50);
 });
 
 test('on every step of a change, old and new quorums have a member in common', () => {
