@@ -1,9 +1,9 @@
 /** Where the parts of the member meet its metrics: each part tells in its own words, or is asked at a scrape. */
 
-import { type Clock, CLUSTER_VERSION, type Logger, SERVER_VERSION, Status } from '../base/index.ts';
+import { CLUSTER_VERSION, type Clock, type Logger, SERVER_VERSION, Status } from '../base/index.ts';
 import type { MachineRequest } from '../machine/index.ts';
 import type { BootedNode, NodeIdentity, NodeObserver } from '../node/index.ts';
-import { type ApplyOperation, createMetrics, type Metrics, type RequestType } from '../ops/index.ts';
+import { type ApplyOperation, createMetrics, type Metrics, RateLimitedLog, type RequestType } from '../ops/index.ts';
 import { METHOD_TABLE } from '../rpc/index.ts';
 import type { WalOptions } from '../storage/index.ts';
 import type { CallObserver } from '../wire/index.ts';
@@ -29,6 +29,9 @@ const OPERATIONS: Readonly<Record<MachineRequest['kind'], ApplyOperation>> = {
   memberAttributes: 'ClusterMemberAttrSet',
   memberUpdate: 'MemberUpdate',
 };
+
+/** Slow requests told of in the log. */
+const SLOW_PER_SECOND_MAX = 10;
 
 /** The requests of KV, as the metrics call them. */
 const REQUEST_TYPES: ReadonlyMap<string, RequestType> = new Map([
@@ -92,7 +95,8 @@ export function memberMetrics(options: MemberMetricsOptions): MemberMetrics {
   };
 }
 
-function callObserver(metrics: Metrics, { logger, warningMs }: MemberMetricsOptions): CallObserver {
+function callObserver(metrics: Metrics, { clock, logger, warningMs }: MemberMetricsOptions): CallObserver {
+  const slow = new RateLimitedLog(clock, logger, SLOW_PER_SECOND_MAX);
   const { counts } = metrics;
   return (name, kind) => {
     const method = metrics.method(name);
@@ -114,7 +118,7 @@ function callObserver(metrics: Metrics, { logger, warningMs }: MemberMetricsOpti
         method?.ended(status, seconds);
         if (request !== undefined) metrics.requestEnded(request, seconds, status === Status.ok);
         if (seconds * 1000 >= warned) {
-          logger.warn('request took too long', { method: name, took: `${(seconds * 1000).toFixed(1)}ms` });
+          slow.warn('request took too long', { method: name, took: `${(seconds * 1000).toFixed(1)}ms` });
         }
       },
     };

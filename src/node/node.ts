@@ -11,6 +11,7 @@ import { type Bytes, type Clock, type Logger, RequestError } from '../base/index
 import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/index.ts';
 import { costBytes, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
+import { RateLimitedLog } from '../ops/index.ts';
 import type { Entry, SoftState } from '../raft/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
@@ -68,6 +69,9 @@ export interface NodeParts {
   readonly fatal: (error: Error) => void;
 }
 
+/** Slow applies told of in the log. */
+const SLOW_APPLIES_PER_SECOND_MAX = 10;
+
 /** Rows hashed between looks at the clock. */
 const HASH_STEP_ROWS = 256;
 
@@ -83,6 +87,7 @@ export class Node implements Member, LogOwner {
   #log: ReplicatedLog | undefined;
   #reader: Reader | undefined;
   #autoCompaction: AutoCompaction | undefined;
+  readonly #slowApplies: RateLimitedLog;
   #alarmAsked = false;
   #leader: string | undefined;
   #leaderChanges = 0;
@@ -91,6 +96,7 @@ export class Node implements Member, LogOwner {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { clock, settings, state, watchable } = parts;
+    this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
     this.#compactor = new Compactor({
       clock,
@@ -330,12 +336,15 @@ export class Node implements Member, LogOwner {
   }
 
   #observe(request: MachineRequest, seconds: number, ok: boolean): void {
-    const { observer, settings, logger } = this.#parts;
+    const { observer, settings } = this.#parts;
     observer.applied(request, seconds, ok);
     this.#checkpointer.applied(this.#applier.index);
     if (seconds * 1000 < settings.applyWarningMs) return;
     observer.slowApply();
-    logger.warn('apply request took too long', { took: `${(seconds * 1000).toFixed(1)}ms`, kind: request.kind });
+    this.#slowApplies.warn('apply request took too long', {
+      took: `${(seconds * 1000).toFixed(1)}ms`,
+      kind: request.kind,
+    });
   }
 
   #compacted(revision: number, milliseconds: number): void {

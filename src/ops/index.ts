@@ -3,3 +3,4 @@ export * from './logger.ts';
 export * from './memory-logger.ts';
 export type { Counts, Live } from './metric-names.ts';
 export * from './metrics.ts';
+export * from './rate-limited-log.ts';
