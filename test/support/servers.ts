@@ -26,6 +26,9 @@ function clusterFlags(clientPort: number): readonly string[] {
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
     '--max-txn-ops=128',
+    // Alone in its cluster it need not wait long for a leader.
+    '--heartbeat-interval=10',
+    '--election-timeout=100',
   ];
 }
 
@@ -34,14 +37,7 @@ export const etcd: Target = {
   name: 'etcd',
   start(clientPort, dataDir) {
     return ServerProcess.start({
-      command: [
-        'etcd',
-        ...clusterFlags(clientPort),
-        '--logger=zap',
-        // Alone in its cluster it need not wait long for a leader.
-        '--heartbeat-interval=10',
-        '--election-timeout=100',
-      ],
+      command: ['etcd', ...clusterFlags(clientPort), '--logger=zap'],
       dataDir,
       clientPort,
     });
