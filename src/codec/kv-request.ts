@@ -43,80 +43,39 @@ const SORT_ORDERS: readonly SortOrder[] = ['none', 'ascend', 'descend'];
 const SORT_TARGETS: readonly SortTarget[] = ['key', 'version', 'create', 'mod', 'value'];
 const COMPARE_RESULTS: readonly CompareResult[] = ['equal', 'greater', 'less', 'notEqual'];
 
+/** RangeRequest's fields from here to the last are all plain numbers. */
+const RANGE_NUMBERS_FROM = 3;
+const RANGE_NUMBERS_TO = 13;
+
 export function decodeRange(bytes: Bytes): RangeOperation {
   let key: Key = '';
   let rangeEnd: Key = '';
-  let limit = 0;
-  let revision = 0;
-  let sortOrder = 0;
-  let sortTarget = 0;
-  let serializable = false;
-  let keysOnly = false;
-  let countOnly = false;
-  let minModRevision = 0;
-  let maxModRevision = 0;
-  let minCreateRevision = 0;
-  let maxCreateRevision = 0;
+  /** By field. */
+  const numbers: number[] = [];
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
-    switch (reader.field) {
-      case 1:
-        key = keyOf(reader.bytes());
-        break;
-      case 2:
-        rangeEnd = keyOf(reader.bytes());
-        break;
-      case 3:
-        limit = reader.number();
-        break;
-      case 4:
-        revision = reader.number();
-        break;
-      case 5:
-        sortOrder = reader.number();
-        break;
-      case 6:
-        sortTarget = reader.number();
-        break;
-      case 7:
-        serializable = reader.bool();
-        break;
-      case 8:
-        keysOnly = reader.bool();
-        break;
-      case 9:
-        countOnly = reader.bool();
-        break;
-      case 10:
-        minModRevision = reader.number();
-        break;
-      case 11:
-        maxModRevision = reader.number();
-        break;
-      case 12:
-        minCreateRevision = reader.number();
-        break;
-      case 13:
-        maxCreateRevision = reader.number();
-        break;
-      default:
-        reader.skip();
-    }
+    const { field } = reader;
+    if (field === 1) key = keyOf(reader.bytes());
+    else if (field === 2) rangeEnd = keyOf(reader.bytes());
+    else if (field >= RANGE_NUMBERS_FROM && field <= RANGE_NUMBERS_TO) numbers[field] = reader.number();
+    else reader.skip();
   }
+  const number = (field: number): number => numbers[field] ?? 0;
+  const bool = (field: number): boolean => number(field) !== 0;
   return {
     kind: 'range',
     range: rangeOf(key, rangeEnd),
     // A negative limit is none.
-    limit: Math.max(limit, 0),
-    revision,
-    ...sortOf(key, sortOrder, sortTarget),
-    serializable,
-    keysOnly,
-    countOnly,
-    minModRevision,
-    maxModRevision,
-    minCreateRevision,
-    maxCreateRevision,
+    limit: Math.max(number(3), 0),
+    revision: number(4),
+    ...sortOf(key, number(5), number(6)),
+    serializable: bool(7),
+    keysOnly: bool(8),
+    countOnly: bool(9),
+    minModRevision: number(10),
+    maxModRevision: number(11),
+    minCreateRevision: number(12),
+    maxCreateRevision: number(13),
   };
 }
 
