@@ -4,14 +4,12 @@ export {
   configurationOf,
   EMPTY_CONFIGURATION,
   isJoint,
-  isVoter,
   membersOf,
 } from './configuration.ts';
 export * from './describe.ts';
 export {
   type ConfigurationEntry,
   type Entry,
-  entryBytes,
   type MemberId,
   type NormalEntry,
   type Position,
@@ -21,7 +19,6 @@ export { LIMITS_DEFAULT, type Limits } from './limits.ts';
 export type { Message, MessageBody, MessageOf, Proposal, ProposeAnswer, Refusal, Ticket } from './message.ts';
 export type { ProgressState } from './progress.ts';
 export type { ProposeResult } from './proposal.ts';
-export { majority, type VoteResult, type Voters, voteResult } from './quorum.ts';
 export { bootstrapped, JOINING, Raft } from './raft.ts';
 export type * from './ready.ts';
 export type { RaftOptions } from './state.ts';
