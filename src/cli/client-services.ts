@@ -35,6 +35,7 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
     requestBytesMax: config.requestBytesMax,
     progressIntervalMs: config.watchProgressMs,
     prng: { next: () => randomInt(2 ** 32) },
+    observe: metrics.watchResponseSent,
     permit: () => undefined,
   });
   const routes = httpRoutes({

@@ -21,7 +21,7 @@ import { ALL_WATCHERS, type WatchRefusal, type WatchResponse, type WatchStream }
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../wire/index.ts';
 import { ProgressTicker } from './progress-ticker.ts';
 import type { Control, ResponseEncoder } from './response-encoder.ts';
-import type { WatchOptions } from './watch-method.ts';
+import type { SentKind, WatchOptions } from './watch-method.ts';
 import { type CancelRequest, type CreateRequest, decodeWatchRequest } from './watch-request.ts';
 
 /** Answers to requests that wait to be sent. From here on the stream is not read. */
@@ -64,6 +64,9 @@ export class ServerWatchStream {
   #ctrlStream: Message[] = [];
   /** What is left of a response in fragments. Nothing may come between them. */
   #fragments: Message[] = [];
+  /** Of the message being sent, for the metrics. */
+  #sentKind: SentKind = 'control';
+  #sentEvents = 0;
   #isPaused = false;
   #isWritable = true;
   #isScheduled = false;
@@ -183,7 +186,9 @@ export class ServerWatchStream {
   }
 
   #sendLoop(): void {
+    const { clock, observe } = this.#options;
     for (let sent = 0; sent < RESPONSES_PER_TURN_MAX; sent++) {
+      const began = clock.now();
       const message = this.#isWritable && !this.#isEnded ? this.#nextMessage() : undefined;
       if (message === undefined) {
         this.#isScheduled = false;
@@ -191,8 +196,9 @@ export class ServerWatchStream {
         return;
       }
       this.#isWritable = this.#stream.write(message);
+      observe(this.#sentKind, (clock.now() - began) / 1000, this.#sentEvents);
     }
-    this.#options.clock.after(0, () => this.#sendLoop());
+    clock.after(0, () => this.#sendLoop());
   }
 
   #nextMessage(): Message | undefined {
@@ -201,6 +207,7 @@ export class ServerWatchStream {
     const control = this.#ctrlStream.shift();
     if (control !== undefined) {
       if (this.#ctrlStream.length === 0) this.#resume();
+      this.#sentKind = 'control';
       return control;
     }
     const response = this.#watchStream.take();
@@ -210,7 +217,10 @@ export class ServerWatchStream {
     return this.#fragments.shift();
   }
 
-  #sending({ kind, watchId }: WatchResponse): void {
+  #sending(response: WatchResponse): void {
+    const { kind, watchId } = response;
+    this.#sentKind = kind === 'bookmark' ? 'progress' : 'events';
+    this.#sentEvents = kind === 'events' ? response.events.length : 0;
     if (kind === 'events') this.#progress.told(watchId);
     else if (kind === 'compacted') this.#progress.delete(watchId);
   }

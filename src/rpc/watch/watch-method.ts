@@ -6,6 +6,8 @@ import type { CallContext, Method } from '../../wire/index.ts';
 import { type HeaderSource, ResponseEncoder } from './response-encoder.ts';
 import { ServerWatchStream } from './server-watch-stream.ts';
 
+export type SentKind = 'control' | 'progress' | 'events';
+
 export interface WatchOptions {
   readonly watchable: WatchableStore;
   readonly clock: Clock;
@@ -16,6 +18,8 @@ export interface WatchOptions {
   readonly progressIntervalMs: number;
   /** --max-request-bytes: with an allowance on top it bounds a fragment. */
   readonly requestBytesMax: number;
+  /** A response (or a fragment of one) was handed to the wire, in so much time, with so many events. */
+  readonly observe: (kind: SentKind, seconds: number, events: number) => void;
   /** Why the caller must not watch this range, which is given as it came: `rangeEnd` '' and '\0' mean what they mean on the wire. */
   readonly permit: (key: Key, rangeEnd: Key, call: CallContext) => ErrorCode | undefined;
 }

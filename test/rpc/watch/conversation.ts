@@ -118,6 +118,8 @@ export class Conversation {
   readonly clock = new SimulatedClock();
   readonly history = new FakeHistory();
   readonly store = new WatchableStore(this.history, this.clock);
+  /** What the metrics were told: kind and number of events. */
+  readonly observed: string[] = [];
   readonly stream = new FakeDuplexStream();
   readonly call = new FakeCall();
   #heard = 0;
@@ -130,6 +132,7 @@ export class Conversation {
       header: (revision) => ({ ...HEADER, revision }),
       progressIntervalMs: options.progressIntervalMs ?? 600_000,
       requestBytesMax: options.requestBytesMax ?? 1_572_864,
+      observe: (kind, _seconds, events) => this.observed.push(`${kind} ${events}`),
       permit: options.permit ?? (() => undefined),
     };
     const method = watchMethod(watchOptions);

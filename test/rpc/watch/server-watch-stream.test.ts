@@ -352,3 +352,14 @@ test('nothing comes between fragments, though the client reads one at a time and
     'w-1 rev=3',
   ]);
 });
+
+test('the metrics hear of every response that is sent, and of how many events', async () => {
+  const talk = new Conversation();
+  talk.create({ key: 'a', range_end: 'c' });
+  await talk.hears();
+  talk.write('b=1');
+  await talk.hears();
+  talk.progress();
+  await talk.hears();
+  expect(talk.observed).toEqual(['control 0', 'events 1', 'progress 0']);
+});
