@@ -5,6 +5,7 @@ export * from './kv-request.ts';
 export * from './kv-response.ts';
 export * from './member-request.ts';
 export * from './peer-frame.ts';
+export * from './peer-members.ts';
 export * from './proto-reader.ts';
 export * from './proto-writer.ts';
 export * from './raft-entry.ts';

@@ -5,6 +5,9 @@ import type { PeerTransport } from './transport.ts';
 export const NO_PEERS: PeerTransport = {
   setPeers() {},
   send() {},
-  sendSnapshot: () => Promise.reject(new Error('there is nobody to send a snapshot to')),
+  sendSnapshot: (_message, snapshot) => {
+    snapshot.close();
+    return Promise.reject(new Error('there is nobody to send a snapshot to'));
+  },
   close: () => Promise.resolve(),
 };

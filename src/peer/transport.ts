@@ -1,5 +1,5 @@
 /**
- * How members talk. A port: grpc/ carries it over the network, and a twin in memory carries it for the simulator.
+ * How members talk. A port: grpc-transport.ts carries it over the network, and memory-network.ts, its twin, through a simulated one.
  *
  * Messages may be lost, delayed and reordered; Raft expects no better. A `propose` message must not arrive twice.
  */
@@ -17,7 +17,7 @@ export interface PeerAddress {
 export interface OutgoingSnapshot {
   /** In order, each at most SNAPSHOT_CHUNK_BYTES_MAX. May be read once. */
   readonly chunks: AsyncIterable<Bytes>;
-  /** Frees what the reading holds. To be called once, also if it was not read to the end. */
+  /** Frees what the reading holds. The transport calls it once, however the sending ends. */
   close(): void;
 }
 
@@ -28,14 +28,23 @@ export interface PeerTransport {
   setPeers(peers: readonly PeerAddress[]): void;
   /** Sends what it can. Never waits: what does not fit the bounded queue of a peer is dropped, bulk before heartbeats and votes. */
   send(messages: readonly Message[]): void;
-  /** Sends a snapshot beside the message stream. Resolves when the peer has the whole of it; rejects if it has not. */
+  /**
+   * Sends a snapshot beside the message stream. Resolves when the peer has the whole of it and its receiver is done; rejects with
+   * an Error if not, or if that is not known.
+   */
   sendSnapshot(message: MessageOf<'installSnapshot'>, snapshot: OutgoingSnapshot): Promise<void>;
+  /** Sends what it can in a moment, breaks off snapshots, and ends. Afterwards nothing is sent. */
   close(): Promise<void>;
 }
 
 /** Who is told what comes in. */
 export interface PeerReceiver {
+  /** Must not throw. */
   receive(message: Message): void;
-  /** Takes a snapshot's chunks. The message counts only when all have come: the receiver steps it itself. Rejects to refuse it. */
+  /**
+   * Takes a snapshot's chunks, at its own pace. The message counts only when the loop over them has come to its end: it throws if
+   * they were cut short or damaged. The receiver steps the message itself. Rejects to refuse it; the sender is told the error's text.
+   * Several may come at once (SNAPSHOTS_RECEIVED_AT_ONCE_MAX): from a leader, and from one that does not know that it is none any more.
+   */
   receiveSnapshot(message: MessageOf<'installSnapshot'>, chunks: AsyncIterable<Bytes>): Promise<void>;
 }

@@ -3,8 +3,9 @@
  *
  *     cli
  *     rpc       client (base and gen only)
- *     node  wire
- *     storage  peer  ops
+ *     node
+ *     peer
+ *     storage  wire  ops
  *     machine  codec
  *     raft  mvcc  watch  lease  auth         watch -> mvcc is the one import on a level
  *     base  gen
@@ -20,8 +21,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ['base', 'gen'],
   ['raft', 'mvcc', 'watch', 'lease', 'auth'],
   ['machine', 'codec'],
-  ['storage', 'peer', 'ops'],
-  ['node', 'wire'],
+  ['storage', 'wire', 'ops'],
+  ['peer'],
+  ['node'],
   ['rpc', 'client'],
   ['cli'],
 ];
