@@ -9,8 +9,7 @@ import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { longestHoldMs } from './event-loop-hold.ts';
-import { less, type Measured, type Sample } from './sample.ts';
+import type { Sample } from './sample.ts';
 import { BenchServer, type Side } from './server-process.ts';
 import type { Stage, Work } from './work.ts';
 
@@ -79,7 +78,7 @@ export class Bench {
           for (const one of measured) this.#samples.push({ ...one, side });
           this.#options.progress(`${name}: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = reasonOf(error);
           this.#failures.push(`${name}: ${reason}`);
           this.#options.progress(`${name}: FAILED: ${reason}`);
         }
@@ -123,15 +122,14 @@ export class Bench {
       processor: this.#isPinned ? SERVER_PROCESSOR : undefined,
       settleMs: this.#options.isQuick ? 20 : 1000,
     });
-    const result = await use(server);
-    const holdMs = longestHoldMs(await server.metrics());
-    if (side === 'ours' && holdMs !== undefined) this.#samples.push({ ...hold(holdMs), side });
-    return result;
+    // Without the await the server would be stopped before it is used.
+    return await use(server);
   }
 }
 
-function hold(ms: number): Measured {
-  return less('longest hold of the event loop in a run', 'ms', ms);
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
 /** Keeps this process and all it starts off the processor of the servers. False if there is but one, or no taskset. */

@@ -48,8 +48,8 @@ function spreadOf(samples: readonly Sample[], side: Side): Spread | undefined {
   return { median: (lower + upper) / 2, least: present(values[0], 'least'), most: present(values.at(-1), 'most') };
 }
 
-function ratioOf(ours: Spread | undefined, etcd: Spread | undefined, better: 'more' | 'less'): number | undefined {
-  if (ours === undefined || etcd === undefined) return undefined;
+function ratioOf(ours: Spread | undefined, etcd: Spread | undefined, better: Sample['better']): number | undefined {
+  if (ours === undefined || etcd === undefined || better === 'neither') return undefined;
   const ratio = better === 'more' ? ours.median / etcd.median : etcd.median / ours.median;
   return Number.isFinite(ratio) && ratio > 0 ? ratio : undefined;
 }

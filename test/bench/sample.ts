@@ -6,8 +6,8 @@ export interface Sample {
   /** What was measured, as a row of the table says it. */
   readonly measure: string;
   readonly unit: string;
-  /** Whether a larger number is the better one. */
-  readonly better: 'more' | 'less';
+  /** Whether a larger number is the better one, or whether a ratio would mean nothing. */
+  readonly better: 'more' | 'less' | 'neither';
   readonly side: Side;
   readonly value: number;
 }
@@ -20,4 +20,8 @@ export function more(measure: string, unit: string, value: number): Measured {
 
 export function less(measure: string, unit: string, value: number): Measured {
   return { measure, unit, better: 'less', value };
+}
+
+export function plain(measure: string, unit: string, value: number): Measured {
+  return { measure, unit, better: 'neither', value };
 }

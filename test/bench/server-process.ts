@@ -90,6 +90,11 @@ export class BenchServer implements AsyncDisposable {
     throw new Error(`${args.join(' ')} did not get ready:\n${output}`);
   }
 
+  /** Whether it is this project's node, by its program. */
+  get isNode(): boolean {
+    return programOf(this.#options.command) === 'node';
+  }
+
   get processorMs(): number {
     return processorMs(this.pid);
   }
@@ -130,9 +135,8 @@ export class BenchServer implements AsyncDisposable {
   }
 
   async #collectGarbage(): Promise<void> {
-    const program = programOf(this.#options.command);
-    if (program === 'node') this.#child.kill('SIGUSR2');
-    if (program === 'etcd') {
+    if (this.isNode) this.#child.kill('SIGUSR2');
+    if (programOf(this.#options.command) === 'etcd') {
       const response = await fetch(`http://127.0.0.1:${this.port}/debug/pprof/heap?gc=1`);
       await response.arrayBuffer();
     }

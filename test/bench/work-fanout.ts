@@ -6,9 +6,10 @@
  * The last two works are no race but an everyday load (open loop): what delay has an event when the server is not busy?
  */
 
+import { eventLoopHold } from './event-loop-hold.ts';
 import { runWatchLoad } from './load-child.ts';
 import type { Pace } from './put-load.ts';
-import { less, type Measured, more } from './sample.ts';
+import { less, type Measured, more, plain } from './sample.ts';
 import type { BenchServer } from './server-process.ts';
 import type { Stage, Work } from './work.ts';
 
@@ -33,11 +34,11 @@ export const fanout: Work = {
             less(`delay p50, ${name}`, 'ms', result.delayP50Ms),
             less(`delay p99, ${name}`, 'ms', result.delayP99Ms),
             less(`server's processor time for each event, ${name}`, 'us', result.serverUsPerEvent),
-            less(`client busy, ${name}`, 'of a processor', result.clientBusy),
+            plain(`client busy, ${name}`, 'of a processor', result.clientBusy),
           );
         }
       }
-      return measured;
+      return [...measured, ...(await eventLoopHold(server, 'fanout'))];
     });
   },
 };
@@ -66,7 +67,7 @@ export const delay: Work = {
           less(`delay p99, ${name}`, 'ms', result.delayP99Ms),
         );
       }
-      return measured;
+      return [...measured, ...(await eventLoopHold(server, 'everyday delay'))];
     });
   },
 };

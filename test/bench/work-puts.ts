@@ -7,6 +7,7 @@
  */
 
 import { etcdserverpb } from '../../src/gen/etcd.js';
+import { eventLoopHold } from './event-loop-hold.ts';
 import { grpcMessage } from './http2-frame.ts';
 import { type H2Load, h2load } from './load-h2load.ts';
 import { PUT_PATH, revisionOf } from './raw-call.ts';
@@ -41,11 +42,11 @@ export const puts: Work = {
       const measured: Measured[] = [];
       for (const clients of CLIENTS) {
         // The first one warms the server up.
-        await put(stage, server, clients, bodyFile, stage.isQuick ? { requests: 50 } : { seconds: 1 });
+        await put(stage, server, clients, bodyFile, stage.isQuick ? { requests: 100 } : { seconds: 1 });
         const amount = stage.isQuick ? { requests: 200 } : { seconds: 5 };
         measured.push(...(await put(stage, server, clients, bodyFile, amount)));
       }
-      return measured;
+      return [...measured, ...(await eventLoopHold(server, 'puts'))];
     });
   },
 };

@@ -7,6 +7,7 @@
  */
 
 import { etcdserverpb } from '../../src/gen/etcd.js';
+import { eventLoopHold } from './event-loop-hold.ts';
 import { fillKey } from './fill-load.ts';
 import { grpcMessage, MESSAGE_HEADER_BYTES } from './http2-frame.ts';
 import { runLoad } from './load-child.ts';
@@ -40,7 +41,7 @@ export const ranges: Work = {
       await runLoad({ kind: 'fill', port: server.port, keys: KEYS, valueBytes: VALUE_BYTES });
       const measured: Measured[] = [];
       for (const range of RANGES) measured.push(...(await measure(stage, server, range)));
-      return measured;
+      return [...measured, ...(await eventLoopHold(server, 'ranges'))];
     });
   },
 };
