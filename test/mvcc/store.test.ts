@@ -331,6 +331,8 @@ test('rows are sorted as etcd sorts them', () => {
   // No order: the limit lets a and b through, and c to know that there is more; then they are sorted and the last goes.
   expect(sorted({ sortTarget: 'mod', limit: 2 })).toBe('c=3 a=2 of 3, more');
   expect(sorted({ sortTarget: 'mod', limit: 1 })).toBe('a=2 of 3, more');
+  // But with a filter the limit comes last.
+  expect(sorted({ sortTarget: 'mod', limit: 1, minModRevision: 2 })).toBe('c=3 of 3, more');
   expect(sorted({ minModRevision: 4 })).toBe('a=2 b=0 of 3');
   expect(sorted({ maxCreateRevision: 3, limit: 1 })).toBe('b=0 of 3, more');
   expect(sorted({ countOnly: true, limit: 1 })).toBe(' of 3');
