@@ -89,7 +89,7 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
 }
 
 /** Says which address could not be had. */
-async function listen(url: MemberUrl, begin: (host: string, port: number) => Promise<unknown>): Promise<void> {
+export async function listen(url: MemberUrl, begin: (host: string, port: number) => Promise<unknown>): Promise<void> {
   try {
     // The name is bound as IPv4 only, as etcd's default is used by every client.
     await begin(url.host === 'localhost' ? '127.0.0.1' : url.host, url.port);

@@ -54,7 +54,7 @@ const MEMBER: readonly Flag[] = [
   later('max-snapshots', 'unsigned', '5', 'Snapshot files to keep.'),
   used('heartbeat-interval', 'unsigned', '100', "Milliseconds between a leader's heartbeats."),
   used('election-timeout', 'unsigned', '1000', 'Milliseconds without a leader before an election.'),
-  later('initial-election-tick-advance', 'boolean', 'true', 'Shorten the first election timeout after a start.'),
+  used('initial-election-tick-advance', 'boolean', 'true', 'Shorten the first election timeout after a start.'),
   used('listen-peer-urls', 'urls', 'http://localhost:2380', 'Where to listen for other members.'),
   used('listen-client-urls', 'urls', 'http://localhost:2379', 'Where to listen for clients, gRPC and HTTP/1.'),
   later('listen-client-http-urls', 'urls', '', 'Where to listen for HTTP/1 clients, if not where gRPC is.'),
@@ -110,7 +110,7 @@ const CLUSTERING: readonly Flag[] = [
   oneOf(later('discovery-fallback', 'string', 'exit', "What to do when discovery fails: 'exit'."), 'exit'),
   later('discovery-srv', 'string', '', 'Domain whose SRV records name the members.'),
   later('discovery-srv-name', 'string', '', 'Suffix of the SRV names.'),
-  later('strict-reconfig-check', 'boolean', 'true', 'Refuse changes of membership that would lose the quorum.'),
+  used('strict-reconfig-check', 'boolean', 'true', 'Refuse changes of membership that would lose the quorum.'),
   later('pre-vote', 'boolean', 'true', 'Ask before an election whether it could be won.'),
   used('auto-compaction-retention', 'string', '0', 'How much history to keep, by the mode; 0 for all.'),
   used('auto-compaction-mode', 'string', 'periodic', "'periodic' (a duration, or hours) or 'revision' (revisions)."),
@@ -183,10 +183,10 @@ const FEATURES: readonly Flag[] = [
   used('watch-progress-notify-interval', 'duration', '10m', 'How often a quiet watcher is told how far it is.'),
   used('warning-apply-duration', 'duration', '100ms', 'Warn of entries that take longer to apply.'),
   later('bootstrap-defrag-threshold-megabytes', 'unsigned', '0', 'Defragment at the start if that frees so much.'),
-  later('max-learners', 'integer', '1', 'Most learners in the cluster.'),
+  used('max-learners', 'integer', '1', 'Most learners in the cluster.'),
   used('compaction-sleep-interval', 'duration', '0s', 'Pause between two steps of a compaction.'),
   later('downgrade-check-time', 'duration', '5s', 'How often the state of a downgrade is looked at.'),
-  later('snapshot-catchup-entries', 'unsigned', '5000', 'Entries kept for slow followers after a snapshot.'),
+  used('snapshot-catchup-entries', 'unsigned', '5000', 'Entries kept for slow followers after a snapshot.'),
 ];
 
 const UNSAFE: readonly Flag[] = [

@@ -21,6 +21,10 @@ export interface ServerConfig {
   readonly initialCluster: readonly InitialMember[];
   readonly initialClusterState: 'new' | 'existing';
   readonly clusterToken: string;
+  readonly fastForward: boolean;
+  readonly strictReconfigCheck: boolean;
+  readonly learnersMax: number;
+  readonly catchUpEntries: number;
   /** 0: etcd's 2 GiB. Less: no quota. */
   readonly quotaBytes: number;
   readonly txnOperationsMax: number;
@@ -78,6 +82,10 @@ export function configOf(settings: Settings): { config: ServerConfig; notes: Not
     ...raftTimes(settings),
     ...addresses(settings),
     ...cluster(settings),
+    fastForward: settings.boolean('initial-election-tick-advance'),
+    strictReconfigCheck: settings.boolean('strict-reconfig-check'),
+    learnersMax: settings.number('max-learners'),
+    catchUpEntries: settings.number('snapshot-catchup-entries'),
     quotaBytes: settings.number('quota-backend-bytes'),
     txnOperationsMax: settings.number('max-txn-ops'),
     requestBytesMax: settings.number('max-request-bytes'),

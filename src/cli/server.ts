@@ -7,17 +7,24 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, SeededPrng } from '../base/index.ts';
 import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
-import { type DataDirectory, LevelTable, NodeDisk, openDataDirectory, RecordBackend } from '../storage/index.ts';
+import { UNOBSERVED_PEERS } from '../peer/index.ts';
+import {
+  type DataDirectory,
+  errorCode,
+  hasWal,
+  LevelTable,
+  NodeDisk,
+  openDataDirectory,
+  RecordBackend,
+} from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
 import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
-import { newCluster } from './new-cluster.ts';
+import { describedCluster, type NewCluster, newCluster } from './new-cluster.ts';
+import { openPeerPort } from './peer-port.ts';
 import type { ServerConfig } from './server-config.ts';
 
 /** etcd's default for --quota-backend-bytes=0. */
 const QUOTA_BYTES_DEFAULT = 2 * 1024 * 1024 * 1024;
-
-/** Log entries kept behind a checkpoint for followers that are a little behind: etcd's default. */
-const CATCH_UP_ENTRIES = 5000;
 
 /** How long calls under way may take to finish when the member is told to stop. */
 const GRACE_MS = 1000;
@@ -28,7 +35,7 @@ const FIRST_PROPOSAL_ID_MAX = 2 ** 47;
 /** Resolves when the server has stopped. Rejects if it cannot start or go on. */
 export async function startServer(config: ServerConfig, logger: Logger): Promise<void> {
   const clock = new RealClock();
-  const { identity, firstMembers } = newCluster(config);
+  const { identity, firstMembers } = await clusterOf(config);
   const metrics = memberMetrics({
     clock,
     logger,
@@ -48,14 +55,17 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       open: (storeFailed) => openData(config, identity, metrics, storeFailed),
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
       firstMembers,
+      network: (end) => openPeerPort({ config, clock, logger, observer: UNOBSERVED_PEERS, end }),
+      fastForward: config.fastForward,
       tickMs: config.heartbeatMs,
       electionTicks: Math.floor(config.electionMs / config.heartbeatMs),
-      catchUpEntries: CATCH_UP_ENTRIES,
+      catchUpEntries: config.catchUpEntries,
       prng: new SeededPrng(randomInt(2 ** 47)),
       fatal: (error) => ending.fail(error),
     });
     const { node } = booted;
     metrics.watch(booted);
+    await Promise.race([booted.ready, ending.begun]);
     const clients = await serveClients({ config, clock, logger, node, metrics });
     logger.info('ready to serve client requests', {
       'member-id': node.memberId,
@@ -73,6 +83,21 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   logger.info('the member has stopped');
 }
 
+/** A member that has a log goes by that: the flags only name it. */
+async function clusterOf(config: ServerConfig): Promise<NewCluster> {
+  const walDirectory = config.walDirectory ?? `${config.dataDirectory}/member/wal`;
+  return (await hasLog(walDirectory)) ? describedCluster(config) : await newCluster(config);
+}
+
+async function hasLog(walDirectory: string): Promise<boolean> {
+  try {
+    return await hasWal(new NodeDisk(), walDirectory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
 function nodeSettings(config: ServerConfig): NodeSettings {
   return {
     quotaBytes: quotaBytesOf(config),
@@ -83,6 +108,9 @@ function nodeSettings(config: ServerConfig): NodeSettings {
     compactionPauseMs: config.compactionPauseMs,
     applyWarningMs: config.applyWarningMs,
     autoCompaction: config.autoCompaction,
+    learnersMax: config.learnersMax,
+    strictReconfigCheck: config.strictReconfigCheck,
+    transferMs: config.electionMs,
   };
 }
 

@@ -12,14 +12,26 @@
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import { decodeConfiguration, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
 import { type ClusterMember, encodeMembershipChange } from '../machine/index.ts';
-import { NO_PEERS } from '../peer/index.ts';
+import type { PeerReceiver, PeerTransport } from '../peer/index.ts';
 import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Stored } from '../raft/index.ts';
 import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
 import { AppliedState } from './applied-state.ts';
-import type { ReplicatedLog } from './log.ts';
 import { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
 import { RaftLog } from './raft-log.ts';
+
+/** The members' network as one of them sees it. */
+export interface PeerNetwork {
+  readonly transport: PeerTransport;
+  close(): Promise<void>;
+}
+
+/** What the network asks of the member. */
+export interface PeerEnd extends PeerReceiver {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  members(): readonly ClusterMember[];
+}
 
 export interface BootOptions {
   /** Its ids are those of a member that starts for the first time. One that has a log takes them from there. */
@@ -31,11 +43,14 @@ export interface BootOptions {
   /** Opens log and store; `storeFailed` hears of a store that cannot be written any more. */
   readonly open: (storeFailed: (error: Error) => void) => Promise<DataDirectory>;
   readonly firstProposalId: number;
-  /** The members of a cluster that begins: the same on each of them. */
+  /** The members of a cluster that begins, the same on each of them; none if this member joins one that runs. */
   readonly firstMembers: readonly ClusterMember[];
+  readonly network: (end: PeerEnd) => Promise<PeerNetwork>;
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly catchUpEntries: number;
+  /** Lets the first election begin sooner (--initial-election-tick-advance). */
+  readonly fastForward: boolean;
   readonly prng: Prng;
   readonly fatal: (error: Error) => void;
 }
@@ -44,6 +59,8 @@ export interface BootOptions {
 export interface BootedNode {
   readonly node: Node;
   readonly wal: Wal;
+  /** Resolves when the member has caught up with a leader and is known to it by name. Never, if there is no leader. */
+  readonly ready: Promise<void>;
   /** Ends what is under way, then closes log and store. */
   stop(): Promise<void>;
 }
@@ -60,9 +77,23 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
   if (cut !== undefined) {
     logger.warn('cut a torn write off the end of the write-ahead log; it had never been acknowledged', { ...cut });
   }
+  let network: PeerNetwork | undefined;
   try {
     const state = await AppliedState.load(backend, clock);
-    node = new Node({
+    logger.info('restored the store', {
+      'current-revision': state.currentRevision,
+      'applied-index': backend.applied.index,
+      'log-ends-at': wal.lastIndex,
+    });
+    const found = await stored(directory, options);
+    network = await options.network({
+      clusterId: metadata.clusterId,
+      memberId: metadata.nodeId,
+      members: () => state.machine.membership.list(),
+      receive: (message) => node?.receive(message),
+      receiveSnapshot: () => Promise.reject(new Error('this member takes no snapshots')),
+    });
+    const running = new Node({
       identity: { ...options.identity, clusterId: metadata.clusterId, memberId: metadata.nodeId },
       settings: options.settings,
       clock,
@@ -70,68 +101,84 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       observer: options.observer,
       state,
       watchable: new WatchableStore(state, clock),
+      transport: network.transport,
       firstProposalId: options.firstProposalId,
       fatal: options.fatal,
     });
-    const raft = new Raft({
-      id: raftId(metadata.nodeId),
-      limits: { ...LIMITS_DEFAULT, electionTicks: options.electionTicks },
-      prng: options.prng,
-      stored: await stored(directory, options),
+    running.logged(found.entries);
+    const log = startRaft(running, found, {
+      ...options,
+      wal,
+      transport: network.transport,
       applied: backend.applied.index,
     });
-    const log = new RaftLog({
-      clock,
-      raft,
-      wal,
-      transport: NO_PEERS,
-      owner: node,
-      tickMs: options.tickMs,
-      catchUpEntries: options.catchUpEntries,
-      leaderlessMs: options.electionTicks * options.tickMs * LEADERLESS_ELECTIONS,
-    });
-    node.start(log);
-    // Whoever is alone need not wait for others to speak up.
-    const { voters } = raft.status().configuration;
-    if (voters.length === 1 && voters[0] === raft.id) log.campaign();
-    await node.readIndex();
-    await node.publish();
-    logger.info('restored the store and replayed the log', {
-      'current-revision': node.revision,
-      'applied-index': node.status().appliedIndex,
-      'raft-term': node.term,
-    });
-    const running = node;
-    return { node, wal, stop: () => stop(running, log, state) };
+    running.start(log);
+    node = running;
+    return { node, wal, ready: running.publish(), stop: () => stop(running, log, state, network) };
   } catch (error) {
+    await network?.close();
     await wal.close();
     await backend.close();
     throw error;
   }
 }
 
+interface RaftParts extends BootOptions {
+  readonly wal: Wal;
+  readonly transport: PeerTransport;
+  readonly applied: number;
+}
+
+function startRaft(owner: Node, found: Stored, parts: RaftParts): RaftLog {
+  const { clock, electionTicks, tickMs } = parts;
+  const raft = new Raft({
+    id: raftId(owner.memberId),
+    limits: { ...LIMITS_DEFAULT, electionTicks },
+    prng: parts.prng,
+    stored: found,
+    applied: parts.applied,
+  });
+  // One tick is left for a leader that may be there already to speak up.
+  if (parts.fastForward) raft.fastForward(electionTicks - 1);
+  const log = new RaftLog({
+    clock,
+    raft,
+    wal: parts.wal,
+    transport: parts.transport,
+    owner,
+    tickMs,
+    catchUpEntries: parts.catchUpEntries,
+    leaderlessMs: electionTicks * tickMs * LEADERLESS_ELECTIONS,
+  });
+  // Whoever is alone need not wait for others.
+  const { voters } = raft.status().configuration;
+  if (voters.length === 1 && voters[0] === raft.id) log.campaign();
+  return log;
+}
+
 /** Where Raft goes on from: the log as it was found, or the first entry of a new cluster, which every first member writes alike. */
 async function stored(directory: DataDirectory, options: BootOptions): Promise<Stored> {
   const { hardState, entries, snapshotMark, wal, isNew } = directory;
-  if (!isNew) {
-    const { index, term, confState } = snapshotMark;
-    const configuration = confState.length === 0 ? EMPTY_CONFIGURATION : decodeConfiguration(confState);
-    const { term: currentTerm, vote, commit } = raftHardState(hardState);
-    // The commit index on disk may be behind: it is written along with other things only. What was applied was committed.
-    const known = { term: currentTerm, vote, commit: Math.max(commit, directory.backend.applied.index) };
-    return { hardState: known, snapshot: { index, term, configuration }, entries: entries.map(raftEntry) };
+  if (isNew && options.firstMembers.length > 0) {
+    const added = options.firstMembers;
+    const first = bootstrapped(
+      added.map(({ id }) => raftId(id)),
+      encodeMembershipChange({ proposal: 0, added, removed: [] }),
+    );
+    await wal.append(first.entries.map(storedEntry), storedHardState(first.hardState));
+    return first;
   }
-  const added = options.firstMembers;
-  const first = bootstrapped(
-    added.map(({ id }) => raftId(id)),
-    encodeMembershipChange({ proposal: 0, added, removed: [] }),
-  );
-  await wal.append(first.entries.map(storedEntry), storedHardState(first.hardState));
-  return first;
+  const { index, term, confState } = snapshotMark;
+  const configuration = confState.length === 0 ? EMPTY_CONFIGURATION : decodeConfiguration(confState);
+  const { term: currentTerm, vote, commit } = raftHardState(hardState);
+  // The commit index on disk may be behind: it is written along with other things only. What was applied was committed.
+  const known = { term: currentTerm, vote, commit: Math.max(commit, directory.backend.applied.index) };
+  return { hardState: known, snapshot: { index, term, configuration }, entries: entries.map(raftEntry) };
 }
 
-async function stop(node: Node, log: ReplicatedLog, state: AppliedState): Promise<void> {
+async function stop(node: Node, log: RaftLog, state: AppliedState, network: PeerNetwork | undefined): Promise<void> {
   await node.stop();
+  await network?.close();
   await log.close();
   await state.backend.close();
 }

@@ -8,11 +8,23 @@
  */
 
 import type { Bytes, RequestError } from '../base/index.ts';
-import type { Entry, SoftState } from '../raft/index.ts';
+import type { OutgoingSnapshot } from '../peer/index.ts';
+import type { Entry, MemberId, SoftState } from '../raft/index.ts';
+
+/** A snapshot, and the entry after which the state was what it holds. */
+export interface TakenSnapshot {
+  readonly position: StoredPosition;
+  readonly snapshot: OutgoingSnapshot;
+}
 
 export interface LogOwner {
   /** These entries are committed and on this member's disk. Called in order, each entry once. */
   committed(entries: readonly Entry[]): void;
+  /** These are in the log now, on their way to the disk. Some may yet be replaced. */
+  logged(entries: readonly Entry[]): void;
+  /** The whole state as of some applied entry, for a member that the log cannot help any more. */
+  takeSnapshot(): Promise<TakenSnapshot>;
+  snapshotNotSent(to: MemberId, error: Error): void;
   /** Role, term or leader have changed. */
   leadershipChanged(state: SoftState): void;
   /** Nobody can know any more what is on this member's disk: it must stop. */

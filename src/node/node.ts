@@ -12,17 +12,21 @@ import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/
 import { costBytes, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import { RateLimitedLog } from '../ops/index.ts';
-import type { Entry, SoftState } from '../raft/index.ts';
+import type { PeerTransport } from '../peer/index.ts';
+import type { Entry, Message, SoftState } from '../raft/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import { Applier } from './applier.ts';
 import { AutoCompaction, type AutoCompactionMode } from './auto-compaction.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Compactor } from './compactor.ts';
-import type { LogOwner, ReplicatedLog } from './log.ts';
+import type { LogOwner, ReplicatedLog, TakenSnapshot } from './log.ts';
 import { machineRequest } from './machine-request.ts';
 import type { ClusterMember, HashAt, Member, MemberStatus, Outcome, Proposal } from './member.ts';
+import { MembershipChanges } from './membership-changes.ts';
+import { PeersKnown } from './peers-known.ts';
 import { Proposer } from './proposer.ts';
+import type { RaftLog } from './raft-log.ts';
 import { Reader } from './reader.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
 
@@ -44,6 +48,10 @@ export interface NodeSettings {
   readonly compactionPauseMs: number;
   readonly applyWarningMs: number;
   readonly autoCompaction: AutoCompactionMode | undefined;
+  readonly learnersMax: number;
+  readonly strictReconfigCheck: boolean;
+  /** How long handing over leadership may take. */
+  readonly transferMs: number;
 }
 
 /** What the node tells of its work as it goes. */
@@ -64,6 +72,7 @@ export interface NodeParts {
   readonly observer: NodeObserver;
   readonly state: AppliedState;
   readonly watchable: WatchableStore;
+  readonly transport: PeerTransport;
   readonly firstProposalId: number;
   /** The member cannot go on: whoever runs the process ends it. */
   readonly fatal: (error: Error) => void;
@@ -72,8 +81,14 @@ export interface NodeParts {
 /** Slow applies told of in the log. */
 const SLOW_APPLIES_PER_SECOND_MAX = 10;
 
+/** Between two attempts to find a leader. */
+const PUBLISH_RETRY_MS = 100;
+
 /** Rows hashed between looks at the clock. */
 const HASH_STEP_ROWS = 256;
+
+/** What may change who the peers are. */
+const MEMBERSHIP_KINDS: ReadonlySet<MachineRequest['kind']> = new Set(['configuration', 'memberUpdate']);
 
 /** Alarms are few; this one is asked for once until it is seen. */
 const NOSPACE_ALARM = 'nospace';
@@ -84,7 +99,9 @@ export class Node implements Member, LogOwner {
   readonly #applier: Applier;
   readonly #compactor: Compactor;
   readonly #checkpointer: Checkpointer;
-  #log: ReplicatedLog | undefined;
+  readonly #peers: PeersKnown;
+  #log: RaftLog | undefined;
+  #changes: MembershipChanges | undefined;
   #reader: Reader | undefined;
   #autoCompaction: AutoCompaction | undefined;
   readonly #slowApplies: RateLimitedLog;
@@ -97,6 +114,7 @@ export class Node implements Member, LogOwner {
     this.#parts = parts;
     const { clock, settings, state, watchable } = parts;
     this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
+    this.#peers = new PeersKnown(parts.transport, parts.identity.memberId, () => state.machine.membership);
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
     this.#compactor = new Compactor({
       clock,
@@ -128,9 +146,20 @@ export class Node implements Member, LogOwner {
   }
 
   /** Begins to take proposals. The log hands what is committed to committed(). */
-  start(log: ReplicatedLog): void {
-    const { clock, settings, watchable } = this.#parts;
+  start(log: RaftLog): void {
+    const { clock, identity, settings, state, watchable } = this.#parts;
     this.#log = log;
+    this.#changes = new MembershipChanges({
+      clock,
+      membership: () => state.machine.membership,
+      proposer: this.#proposer,
+      log,
+      memberId: identity.memberId,
+      clusterId: identity.clusterId,
+      learnersMax: settings.learnersMax,
+      strict: settings.strictReconfigCheck,
+      transferMs: settings.transferMs,
+    });
     this.#reader = new Reader({
       clock,
       log,
@@ -149,6 +178,7 @@ export class Node implements Member, LogOwner {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    await this.#changes?.handOver();
     this.#autoCompaction?.stop();
     this.#compactor.stop();
     this.#reader?.stop();
@@ -161,6 +191,18 @@ export class Node implements Member, LogOwner {
 
   committed(entries: readonly Entry[]): void {
     this.#applier.committed(entries);
+  }
+
+  logged(entries: readonly Entry[]): void {
+    this.#peers.logged(entries);
+  }
+
+  takeSnapshot(): Promise<TakenSnapshot> {
+    return Promise.reject(new Error('this version sends no snapshots'));
+  }
+
+  snapshotNotSent(to: string, error: Error): void {
+    this.#parts.logger.warn('could not send a snapshot; the log tries again', { to, error });
   }
 
   leadershipChanged({ role, term, leader }: SoftState): void {
@@ -232,13 +274,31 @@ export class Node implements Member, LogOwner {
     return this.#proposer.failed;
   }
 
-  /** Says by which name and at which URLs clients find this member, unless the cluster knows already. Rejects with RequestError. */
+  /** A message has come from another member. */
+  receive(message: Message): void {
+    this.#log?.receive(message);
+  }
+
+  /**
+   * Catches up with the leader, and says by which name and at which URLs clients find this member, unless the cluster knows already.
+   * Tries for as long as it takes to find a leader. Resolves also when the member is stopped.
+   */
   async publish(): Promise<void> {
     const { memberId: id, name, clientUrls } = this.#parts.identity;
-    const known = this.#parts.state.machine.membership.get(id);
-    if (known?.name === name && known.clientUrls.join() === clientUrls.join()) return;
     const request = encodeMemberAttributes({ kind: 'memberAttributes', id, name, clientUrls });
-    await this.#proposer.propose({ kind: 'memberAttributes', request });
+    while (!this.#stopped) {
+      try {
+        await this.readIndex();
+        const known = this.#parts.state.machine.membership.get(id);
+        if (known?.name === name && known.clientUrls.join() === clientUrls.join()) return;
+        await this.#proposer.propose({ kind: 'memberAttributes', request });
+        return;
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error;
+        this.#parts.logger.info('waiting for a leader', { reason: error.message });
+        await new Promise<void>((resolve) => void this.#parts.clock.after(PUBLISH_RETRY_MS, resolve));
+      }
+    }
   }
 
   async propose(proposal: Proposal): Promise<Outcome> {
@@ -292,9 +352,15 @@ export class Node implements Member, LogOwner {
       sizeBytes: backend.sizeBytes(),
       sizeInUseBytes: backend.sizeInUseBytes(),
       quotaBytes: settings.quotaBytes,
-      isLearner: false,
+      isLearner: machine.membership.get(this.memberId)?.isLearner ?? false,
       alarms: machine.alarms(),
     };
+  }
+
+  /** Changes of membership, and of leadership. Rejects while the member is not running. */
+  get changes(): MembershipChanges {
+    if (this.#changes === undefined) throw new RequestError('noLeader');
+    return this.#changes;
   }
 
   members(): readonly ClusterMember[] {
@@ -337,6 +403,7 @@ export class Node implements Member, LogOwner {
 
   #observe(request: MachineRequest, seconds: number, ok: boolean): void {
     const { observer, settings } = this.#parts;
+    if (MEMBERSHIP_KINDS.has(request.kind)) this.#peers.changed();
     observer.applied(request, seconds, ok);
     this.#checkpointer.applied(this.#applier.index);
     if (seconds * 1000 < settings.applyWarningMs) return;

@@ -58,16 +58,22 @@ export class Proposer {
 
   /** Rejects with a RequestError: definite if the request never reached the log. */
   propose(proposal: Proposal): Promise<Outcome> {
-    if (this.#refusal !== undefined) return Promise.reject(new RequestError(this.#refusal));
     const log = this.#log;
     if (log === undefined) return Promise.reject(new RequestError('noLeader'));
+    return this.track((id, failed) => {
+      log.propose(encodeInternalRequest({ id, kind: proposal.kind, request: proposal.request }), failed);
+    });
+  }
+
+  /** Waits for what comes of something that `begin` proposes under the id it is given. */
+  track(begin: (id: number, failed: (error: RequestError) => void) => void): Promise<Outcome> {
+    if (this.#refusal !== undefined) return Promise.reject(new RequestError(this.#refusal));
     if (this.#pending.size >= PROPOSALS_PENDING_MAX) return Promise.reject(new RequestError('tooManyRequests'));
     const id = this.#nextId++;
-    const data = encodeInternalRequest({ id, kind: proposal.kind, request: proposal.request });
     return new Promise<Outcome>((resolve, reject) => {
       this.#pending.set(id, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
-      log.propose(data, (error) => this.#fail(id, error));
       this.#armSweep();
+      begin(id, (error) => this.#fail(id, error));
     });
   }
 

@@ -13,7 +13,16 @@
 import { type Bytes, type Clock, RequestError, type Timer } from '../base/index.ts';
 import { encodeConfiguration, memberIdOf, storedEntry, storedHardState } from '../codec/index.ts';
 import type { PeerTransport } from '../peer/index.ts';
-import type { ConfigurationChange, Message, Raft, Ready, TransferResult, Write } from '../raft/index.ts';
+import type {
+  ConfigurationChange,
+  Message,
+  MessageOf,
+  Raft,
+  Ready,
+  Status,
+  TransferResult,
+  Write,
+} from '../raft/index.ts';
 import type { Wal } from '../storage/index.ts';
 import type { LogOwner, ReplicatedLog, StoredPosition } from './log.ts';
 import { ProposalFates } from './proposal-fates.ts';
@@ -101,10 +110,15 @@ export class RaftLog implements ReplicatedLog {
     this.#askForTurnEnd();
   }
 
+  /** Wants the member named `target` to lead. */
   transferLeadership(target: string): TransferResult {
     const result = this.#raft.transferLeadership(target);
     this.#askForTurnEnd();
     return result;
+  }
+
+  status(): Status {
+    return this.#raft.status();
   }
 
   /** A message has come from another member. */
@@ -191,8 +205,12 @@ export class RaftLog implements ReplicatedLog {
 
   #begin(ready: Ready): void {
     const { owner, transport } = this.#options;
-    if (ready.write !== undefined) void this.#write(ready.write);
-    if (ready.messages.length > 0) transport.send(ready.messages);
+    if (ready.write !== undefined) {
+      owner.logged(ready.write.entries);
+      void this.#write(ready.write);
+    }
+    transport.send(ready.messages.filter(({ kind }) => kind !== 'installSnapshot'));
+    for (const message of ready.messages) if (message.kind === 'installSnapshot') void this.#sendSnapshot(message);
     if (ready.softState !== undefined) {
       owner.leadershipChanged(ready.softState);
       this.#askForTurnEnd();
@@ -205,6 +223,22 @@ export class RaftLog implements ReplicatedLog {
     }
     for (const read of ready.reads) this.#reads.answered(read);
     if (ready.reads.some(({ index }) => index === undefined)) this.#askForTurnEnd();
+  }
+
+  /** Never rejects: Raft is told how it went, and tries again if it has to. */
+  async #sendSnapshot(message: MessageOf<'installSnapshot'>): Promise<void> {
+    const { owner, transport } = this.#options;
+    let arrived = false;
+    try {
+      const { position, snapshot } = await owner.takeSnapshot();
+      const configuration = this.#raft.configurationAt(position.index);
+      await transport.sendSnapshot({ ...message, snapshot: { ...position, configuration } }, snapshot);
+      arrived = true;
+    } catch (error) {
+      owner.snapshotNotSent(message.to, error as Error);
+    }
+    this.#raft.reportSnapshot(message.to, arrived);
+    this.#askForTurnEnd();
   }
 
   /** Never rejects: a log that cannot be written ends the member. */
