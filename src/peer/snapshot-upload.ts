@@ -7,12 +7,13 @@
  *     -> crc, last                   <- SnapshotAck
  */
 
-import type { ClientWritableStream } from '@grpc/grpc-js';
+import type { Client, ClientWritableStream } from '@grpc/grpc-js';
 import { assert, type Bytes, type Clock, crc32c, type Timer } from '../base/index.ts';
 import { encodeSnapshotChunk, type PeerHello } from '../codec/index.ts';
 import type { MessageOf } from '../raft/index.ts';
 import { asBuffer, asBytes, openChannel } from './channel.ts';
 import { SNAPSHOT_METHOD } from './hello.ts';
+import { Interruption } from './interruption.ts';
 import { SNAPSHOT_INSTALL_MS_MAX, SNAPSHOT_STALLED_MS_MAX } from './limits.ts';
 import { SNAPSHOT_CHUNK_BYTES_MAX } from './transport.ts';
 
@@ -27,96 +28,73 @@ export interface SnapshotUploadOptions {
 
 export class SnapshotUpload {
   readonly #options: SnapshotUploadOptions;
+  readonly #channel: Client;
   readonly #call: ClientWritableStream<Bytes>;
-  readonly #closeChannel: () => void;
-  /** How it ended: undefined while it goes on. */
-  #end: { readonly error: Error | undefined } | undefined;
-  /** Whoever waits for anything is told when all is over. */
-  #waiting: ((error: Error | undefined) => void) | undefined;
+  readonly #interruption = new Interruption();
+  #isAllSent = false;
+  #answered: (() => void) | undefined;
   #stalled: Timer | undefined;
 
   /** Throws a TypeError if the URL is none. */
   constructor(options: SnapshotUploadOptions) {
     this.#options = options;
-    const client = openChannel(options.url);
-    this.#closeChannel = () => client.close();
-    this.#call = client.makeClientStreamRequest(SNAPSHOT_METHOD, asBuffer, asBytes, (error) =>
-      this.#over(error === null ? undefined : new Error(error.details || error.message, { cause: error })),
-    );
+    this.#channel = openChannel(options.url);
+    this.#call = this.#channel.makeClientStreamRequest(SNAPSHOT_METHOD, asBuffer, asBytes, (error) => {
+      if (error !== null) this.#interruption.interrupt(new Error(error.details || error.message, { cause: error }));
+      else if (this.#isAllSent) this.#answered?.();
+      else this.cut('the peer has answered before it had all of the snapshot');
+    });
     // What goes wrong is told by the answer; a write that was still under way must not raise it a second time.
     this.#call.on('error', () => {});
-    this.#allow(SNAPSHOT_STALLED_MS_MAX);
   }
 
-  /** Resolves when the peer has said that it has all. Rejects if it has not, or `cut` was called. Called once. */
+  /** Resolves when the peer has said that it has all. Rejects if it has not, or if `cut` was called. Called once. */
   async run(chunks: AsyncIterable<Bytes>): Promise<void> {
     const { hello, message } = this.#options;
+    const answer = new Promise<void>((resolve) => {
+      this.#answered = resolve;
+    });
     const iterator = chunks[Symbol.asyncIterator]();
     let crc = 0;
     try {
       await this.#write(encodeSnapshotChunk({ hello, message }));
       for (;;) {
-        const next = await this.#unlessOver(iterator.next());
+        const next = await this.#interruption.unless(iterator.next());
         if (next.done === true) break;
         const data = next.value;
         assert(data.length <= SNAPSHOT_CHUNK_BYTES_MAX, `a chunk of ${data.length} bytes`);
         crc = crc32c(data, crc);
         await this.#write(encodeSnapshotChunk({ data }));
       }
+      this.#isAllSent = true;
       await this.#write(encodeSnapshotChunk({ crc, last: true }));
-      this.#allow(SNAPSHOT_INSTALL_MS_MAX);
       this.#call.end();
-      await this.#answer();
+      this.#allow(SNAPSHOT_INSTALL_MS_MAX);
+      await this.#interruption.unless(answer);
     } finally {
+      this.#stalled?.cancel();
+      this.#call.cancel();
+      this.#channel.close();
       // Not awaited: a source that hangs must not hang us.
       void iterator.return?.().then(undefined, () => {});
-      this.cut('the sending of the snapshot has ended');
     }
   }
 
-  /** Breaks it off. Does nothing once it is over. */
+  /** Breaks it off. */
   cut(why: string): void {
-    this.#over(new Error(why));
-  }
-
-  #over(error: Error | undefined): void {
-    if (this.#end !== undefined) return;
-    this.#end = { error };
-    this.#stalled?.cancel();
-    this.#call.cancel();
-    this.#closeChannel();
-    this.#waiting?.(error);
-  }
-
-  #allow(ms: number): void {
-    this.#stalled?.cancel();
-    this.#stalled = this.#options.clock.after(ms, () => this.cut(`no progress for ${ms} ms`));
+    this.#interruption.interrupt(new Error(why));
   }
 
   /** Resolves when flow control has let the chunk pass. */
   async #write(chunk: Bytes): Promise<void> {
-    const passed = new Promise<void>((resolve) => this.#call.write(chunk, () => resolve()));
-    await this.#unlessOver(passed);
-    this.#options.sent(chunk.length);
     this.#allow(SNAPSHOT_STALLED_MS_MAX);
+    await this.#interruption.unless(new Promise<void>((resolve) => this.#call.write(chunk, () => resolve())));
+    this.#options.sent(chunk.length);
   }
 
-  /** As `promise`, but rejects as soon as the call is over: before the last chunk, no end is a good one. */
-  #unlessOver<T>(promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error | undefined): void =>
-        reject(error ?? new Error('the peer has answered before it had all of the snapshot'));
-      if (this.#end !== undefined) fail(this.#end.error);
-      this.#waiting = fail;
-      promise.then(resolve, reject);
-    });
-  }
-
-  #answer(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      if (this.#end !== undefined) settle(this.#end.error);
-      else this.#waiting = settle;
-    });
+  /** The next step may take so long. */
+  #allow(ms: number): void {
+    this.#stalled?.cancel();
+    this.#stalled = this.#options.clock.after(ms, () => this.cut(`no progress for ${ms} ms`));
   }
 }
