@@ -10,7 +10,7 @@
  *                  |_______________________________________ /
  *
  * A slot holds a slab's place in the ring and an offset, 0 for none; the key is in the slab. When the budget is spent the
- * oldest slab goes as a whole: its records leave the table and the reference is dropped. A value that was handed out is a view
+ * oldest slab that may go does so as a whole: its records leave the table and the reference is dropped. A value that was handed out is a view
  * of its slab and keeps that alive for as long as somebody holds it; the slab is never written over.
  *
  * A slab with records that are in no written batch yet is not dropped, whatever the budget says: the disk does not have them.
@@ -23,8 +23,8 @@ import { RECORD_HEAD_BYTES, recordHash, writeRecordValue } from './record-encodi
 /** Of slabs. */
 export const CACHE_BYTES: number = 64 * 1024 * 1024;
 const SLAB_BYTES = 1024 * 1024;
-/** A larger value gets a slab of its own, so that not much is left over at the end of one. */
-const SHARED_VALUE_BYTES_MAX = SLAB_BYTES / 8;
+/** A larger one gets a slab of its own, so that not much is left over at the end of one. */
+const SHARED_ENTRY_BYTES_MAX = SLAB_BYTES / 8;
 /** To begin with; more only if so many records are waiting to be written. A quarter of them is kept free. */
 const SLOTS = 1 << 20;
 
@@ -58,10 +58,12 @@ export class RecordCache {
   readonly #budgetBytes: number;
   #slots = new Uint32Array(SLOTS);
   #count = 0;
-  /** Slabs by their place in the ring; those alive are #oldest up to but without #next. */
+  /** Slabs by their place in the ring; those alive lie from #oldest up to but without #next. */
   readonly #ring: (Slab | undefined)[] = [];
   #oldest = 0;
   #next = 0;
+  /** The slab that takes more, if there is one. */
+  #shared: number | undefined;
   #bytes = 0;
   /** Batches up to this one are written. */
   #writtenBatch = 0;
@@ -123,10 +125,9 @@ export class RecordCache {
   }
 
   #add(hash: number, main: number, sub: number, length: number, batch: number): number {
-    const valueBytes = length === DELETED ? 0 : length;
-    const entryBytes = Math.ceil((ENTRY_HEAD_BYTES + valueBytes) / 8) * 8;
+    const entryBytes = entryBytesOf(length);
     const ringAt = this.#slabFor(entryBytes);
-    this.#makeSlots();
+    this.#makeSlots(ringAt);
     const slab = present(this.#ring[ringAt], 'the newest slab');
     const offset = slab.used;
     slab.used += entryBytes;
@@ -136,45 +137,60 @@ export class RecordCache {
     slab.words[offset / 4 + 3] = length;
     const slot = this.#find(hash, main, sub);
     if (this.#slots[slot] === 0) this.#count++;
-    const at = (ringAt + 1) * (1 << OFFSET_BITS) + offset / 8;
+    const at = slotOf(ringAt, offset);
     this.#slots[slot] = at;
     return at;
   }
 
   /** The place in the ring of a slab with so many bytes free. */
   #slabFor(entryBytes: number): number {
-    const newestAt = (this.#next + RING_SLABS - 1) % RING_SLABS;
-    const newest = this.#next === this.#oldest ? undefined : this.#ring[newestAt];
-    const shared = entryBytes <= SHARED_VALUE_BYTES_MAX;
-    if (newest !== undefined && shared && newest.used + entryBytes <= newest.bytes.length) return newestAt;
-    const slabBytes = shared ? SLAB_BYTES : entryBytes;
+    const isShared = entryBytes <= SHARED_ENTRY_BYTES_MAX;
+    // Left behind by many large ones: it must be let go before they have gone once round the ring.
+    if (this.#shared !== undefined && (this.#next - this.#shared + RING_SLABS) % RING_SLABS > RING_SLABS / 2) {
+      this.#shared = undefined;
+    }
+    const shared = this.#shared === undefined ? undefined : this.#ring[this.#shared];
+    if (isShared && this.#shared !== undefined && shared !== undefined) {
+      if (shared.used + entryBytes <= shared.bytes.length) return this.#shared;
+    }
+    const slabBytes = isShared ? SLAB_BYTES : entryBytes;
     while (this.#bytes + slabBytes > this.#budgetBytes && this.#dropOldest());
     const at = this.#next;
     this.#next = (this.#next + 1) % RING_SLABS;
     assert(this.#next !== this.#oldest, 'the ring of slabs is full');
     this.#ring[at] = new Slab(slabBytes);
     this.#bytes += slabBytes;
+    if (isShared) this.#shared = at;
     return at;
   }
 
-  /** Drops the oldest slab, unless it must stay; whether it did. */
-  #dropOldest(): boolean {
-    const slab = this.#oldest === this.#next ? undefined : this.#ring[this.#oldest];
-    if (slab === undefined || slab.batch > this.#writtenBatch) return false;
-    const ringAt = this.#oldest;
+  /** Drops the oldest slab that does not have to stay; whether there was one. The slab at `keep` stays. */
+  #dropOldest(keep?: number): boolean {
+    for (let ringAt = this.#oldest; ringAt !== this.#next; ringAt = (ringAt + 1) % RING_SLABS) {
+      const slab = this.#ring[ringAt];
+      if (slab === undefined || slab.batch > this.#writtenBatch || ringAt === keep) continue;
+      this.#forget(slab, ringAt);
+      this.#ring[ringAt] = undefined;
+      this.#bytes -= slab.bytes.length;
+      if (this.#shared === ringAt) this.#shared = undefined;
+      while (this.#oldest !== this.#next && this.#ring[this.#oldest] === undefined) {
+        this.#oldest = (this.#oldest + 1) % RING_SLABS;
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes a slab's records out of the table, but for those that have been put anew, into a later one. */
+  #forget(slab: Slab, ringAt: number): void {
     for (let offset = 0; offset < slab.used; ) {
       const main = slab.doubles[offset / 8] as number;
       const sub = slab.words[offset / 4 + 2] as number;
       const length = slab.words[offset / 4 + 3] as number;
       const slot = this.#find(recordHash(main, sub), main, sub);
-      // Unless the record has been put anew, into a later slab.
-      if (this.#slots[slot] === (ringAt + 1) * (1 << OFFSET_BITS) + offset / 8) this.#remove(slot);
-      offset += Math.ceil((ENTRY_HEAD_BYTES + (length === DELETED ? 0 : length)) / 8) * 8;
+      if (this.#slots[slot] === slotOf(ringAt, offset)) this.#remove(slot);
+      offset += entryBytesOf(length);
     }
-    this.#ring[ringAt] = undefined;
-    this.#oldest = (ringAt + 1) % RING_SLABS;
-    this.#bytes -= slab.bytes.length;
-    return true;
   }
 
   /** The slot of the record, or the empty one where it would go. */
@@ -204,10 +220,10 @@ export class RecordCache {
     this.#count--;
   }
 
-  /** Room for one more: by dropping old slabs or, if all of them must stay, by doubling the table. */
-  #makeSlots(): void {
+  /** Room for one more, which goes into the slab at `keep`: by dropping old slabs or, if that cannot be, by doubling the table. */
+  #makeSlots(keep: number): void {
     while (this.#count >= this.#slots.length * 0.75) {
-      if (this.#newestIsOldest || !this.#dropOldest()) {
+      if (!this.#dropOldest(keep)) {
         const old = this.#slots;
         this.#slots = new Uint32Array(old.length * 2);
         const mask = this.#slots.length - 1;
@@ -221,10 +237,6 @@ export class RecordCache {
     }
   }
 
-  get #newestIsOldest(): boolean {
-    return (this.#oldest + 1) % RING_SLABS === this.#next;
-  }
-
   #homeOf(at: number): number {
     const slab = this.#slab(at);
     const unit = at & OFFSET_MASK;
@@ -234,6 +246,14 @@ export class RecordCache {
   #slab(at: number): Slab {
     return present(this.#ring[(at >>> OFFSET_BITS) - 1], 'a slab that a slot points to');
   }
+}
+
+function entryBytesOf(length: number): number {
+  return Math.ceil((ENTRY_HEAD_BYTES + (length === DELETED ? 0 : length)) / 8) * 8;
+}
+
+function slotOf(ringAt: number, offset: number): number {
+  return (ringAt + 1) * (1 << OFFSET_BITS) + offset / 8;
 }
 
 function offsetOf(at: number): number {
