@@ -69,10 +69,9 @@ export interface WalContents {
   readonly entries: readonly Entry[];
   readonly lastIndex: number;
   readonly segments: readonly Segment[];
-  /** Of the last segment: where the next record goes, the state of the chain there, whether a seal is the last record, and the file's size. */
+  /** Of the last segment: where the next record goes, the state of the chain there, and the file's size. */
   readonly position: number;
   readonly crc: number;
-  readonly sealed: boolean;
   readonly fileBytes: number;
   readonly cut: WalCut | undefined;
 }
@@ -127,7 +126,6 @@ class WalReader {
   #file: Bytes = this.#buffer;
   #crc = 0;
   #position = 0;
-  #sealed = false;
   #nextSequence: number | undefined;
   /** Where the file before stopped. */
   #stop: Stop | undefined;
@@ -177,7 +175,6 @@ class WalReader {
       segments,
       position: this.#position,
       crc: this.#crc,
-      sealed: this.#sealed,
       fileBytes: this.#file.length,
       cut: this.#cut,
     };
@@ -250,7 +247,6 @@ class WalReader {
     if (record.type === 'crc') {
       const seal = sealAt(this.#position, record);
       if (seal === undefined || record.crc !== this.#crc) return 'a seal that does not fit';
-      this.#sealed = true;
       this.#nextSequence = seal.nextSequence;
       return undefined;
     }
@@ -259,7 +255,6 @@ class WalReader {
     const fault = this.#takeData(record, segment);
     if (fault !== undefined) return fault;
     this.#crc = crc;
-    this.#sealed = false;
     this.#nextSequence = undefined;
     return undefined;
   }

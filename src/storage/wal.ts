@@ -207,7 +207,8 @@ export class Wal {
     const file = await disk.open(present(contents.segments.at(-1), 'a segment').path);
     const { position, crc, cut } = contents;
     if (cut !== undefined) await fillWithZeros(file, position, position + cut.bytes);
-    const sealEnd = contents.sealed ? position : await writeSeal(file, position, crc);
+    // What was found may be in the kernel only, if a process was killed before its sync. From here on others rely on it.
+    const sealEnd = await writeSeal(file, position, crc);
     const spares = new SpareSegments(disk, directory, options.segmentBytes ?? SEGMENT_BYTES);
     const state = { ...contents, position: sealEnd, fileBytes: Math.max(contents.fileBytes, sealEnd) };
     const wal = new Wal(disk, directory, options, spares, contents.segments, file, state);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SeededPrng } from '../../src/base/index.ts';
 import { MemoryDisk, NodeDisk, Wal, WalFailedError, WalWriteError } from '../../src/storage/index.ts';
 import { walSuite } from '../suites/wal.suite.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary-directory.ts';
@@ -128,6 +129,19 @@ test('after a sync that failed the log is dead, and nothing is tried again', asy
   await expect(wal.markSnapshot({ index: 3, term: 1, confState: new Uint8Array(0) })).rejects.toThrow(WalFailedError);
   await wal.close();
   expect(disk.syncCount).toBe(syncsBefore + 1);
+});
+
+test('what is found at the start is made durable before anyone relies on it', async () => {
+  for (let seed = 0; seed < 50; seed++) {
+    let disk = await memoryDisk();
+    const killed = await Wal.create(disk, '/d', METADATA, OPTIONS);
+    // Written, but the sync never came to an end: the kernel has it, the platter may not.
+    disk.failNextSync();
+    await expect(killed.append(entries(1, 3))).rejects.toThrow(WalFailedError);
+    expect(indexesOf(await Wal.open(disk, '/d', OPTIONS))).toBe('1..3');
+    disk = disk.crash(new SeededPrng(seed));
+    expect(indexesOf(await Wal.open(disk, '/d', OPTIONS))).toBe('1..3');
+  }
 });
 
 test('failpoints run around the sync; one that throws kills the log', async () => {
