@@ -39,9 +39,7 @@ export function peerSuite(name: string, makeWorld: () => PeerWorld): void {
   const outcome = async (promise: Promise<void>): Promise<string> => {
     let text: string | undefined;
     promise.then(
-      () => {
-        text = 'ok';
-      },
+      () => void (text = 'ok'),
       (error: unknown) => {
         text = String(error);
       },

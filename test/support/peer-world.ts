@@ -213,8 +213,10 @@ export class GrpcWorld implements PeerWorld {
   }
 }
 
+type Ends = Pick<Message, 'from' | 'to' | 'term'>;
+
 /** A message from one to another. */
-export function message<Body extends MessageBody>(from: MemberId, to: MemberId, body: Body): Message & Body {
+export function message<Body extends MessageBody>(from: MemberId, to: MemberId, body: Body): Ends & Body {
   return { from, to, term: 3, ...body };
 }
 
