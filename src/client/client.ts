@@ -32,6 +32,7 @@ import {
   txnResult,
 } from './kv.ts';
 import { type HashKvResult, hashKvResult, type MemberStatus, statusResult } from './maintenance.ts';
+import { type MemberAddResult, type MembersResult, memberIdField, memberInfoOf } from './members.ts';
 import type { KeyValue } from './message.ts';
 import {
   type CallOptions,
@@ -44,6 +45,7 @@ import type { Watch } from './watch.ts';
 import { type WatchOptions, WatchStream } from './watch-stream.ts';
 
 const KV = '/etcdserverpb.KV';
+const CLUSTER = '/etcdserverpb.Cluster';
 const MAINTENANCE = '/etcdserverpb.Maintenance';
 
 const SCAN_PAGE_KEYS_DEFAULT = 1000;
@@ -138,6 +140,33 @@ export class Client {
     const request = etcdserverpb.HashKVRequest.encode({ revision }).finish();
     const response = await this.#transport.unary(`${MAINTENANCE}/HashKV`, request, 'safe', options);
     return hashKvResult(etcdserverpb.HashKVResponse.decode(response));
+  }
+
+  /** The members; as the member that is asked knows them if `serializable`, without asking the cluster. */
+  async memberList(options: { readonly serializable?: boolean } & CallOptions = {}): Promise<MembersResult> {
+    const linearizable = options.serializable !== true;
+    const request = etcdserverpb.MemberListRequest.encode({ linearizable }).finish();
+    const response = await this.#transport.unary(`${CLUSTER}/MemberList`, request, 'safe', options);
+    return { members: etcdserverpb.MemberListResponse.decode(response).members.map(memberInfoOf) };
+  }
+
+  /** Makes room for a member, which is then to be started; from here on it counts for the quorum, unless it is a learner. */
+  async memberAdd(
+    peerUrls: readonly string[],
+    options: { readonly isLearner?: boolean } & CallOptions = {},
+  ): Promise<MemberAddResult> {
+    const message = { peerURLs: [...peerUrls], isLearner: options.isLearner ?? false };
+    const request = etcdserverpb.MemberAddRequest.encode(message).finish();
+    const answer = await this.#transport.unary(`${CLUSTER}/MemberAdd`, request, 'unsent', options);
+    const { member, members } = etcdserverpb.MemberAddResponse.decode(answer);
+    return { added: memberInfoOf(member ?? {}), members: members.map(memberInfoOf) };
+  }
+
+  async memberRemove(id: bigint, options: CallOptions = {}): Promise<MembersResult> {
+    const message = etcdserverpb.MemberRemoveRequest.fromObject(memberIdField(id));
+    const request = etcdserverpb.MemberRemoveRequest.encode(message).finish();
+    const response = await this.#transport.unary(`${CLUSTER}/MemberRemove`, request, 'unsent', options);
+    return { members: etcdserverpb.MemberRemoveResponse.decode(response).members.map(memberInfoOf) };
   }
 
   /** Any call of one request and one answer, by its full name, in bytes. Tried once. */

@@ -23,6 +23,7 @@ export {
   txn,
 } from './kv.ts';
 export type { HashKvResult, MemberStatus } from './maintenance.ts';
+export type { MemberAddResult, MemberInfo, MembersResult } from './members.ts';
 export type { KeyValue, WatchEvent } from './message.ts';
 export type { CallOptions, RawStream, StreamListeners, StreamStatus, TransportOptions } from './transport.ts';
 export type { Watch, WatchBatch, WatchFilter } from './watch.ts';
