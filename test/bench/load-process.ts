@@ -13,6 +13,9 @@ import { PutLoad } from './put-load.ts';
 import { RawConnection } from './raw-client.ts';
 import { createMessage, openWatchStream, WatchLoad } from './watch-load.ts';
 
+/** How long the last events may take to come when nothing more is put. */
+const DRAIN_WITHIN_MS = 60_000;
+
 /** Ends the process: whatever fails here makes the numbers worthless. */
 function fail(error: Error): void {
   process.send?.({ kind: 'failed', reason: error.message } satisfies LoadReport, () => process.exit(1));
@@ -51,7 +54,12 @@ async function watch(job: WatchJob): Promise<WatchResult> {
 
   await puts.stop();
   // Every watcher of a key hears of every put of it, sooner or later; the keys are put in turn.
-  await watchers.received(expectedEvents(job, puts.done));
+  const expected = expectedEvents(job, puts.done);
+  const late = (): void => fail(new Error(`${watchers.events} of ${expected} events came`));
+  const timer = setTimeout(late, DRAIN_WITHIN_MS);
+  await watchers.received(expected);
+  clearTimeout(timer);
+  if (watchers.events > expected) late();
   await toldToGoOn('drained');
   watchers.close();
   puts.close();
