@@ -1,7 +1,8 @@
 /** Who this member is, and in which cluster, when it starts for the first time. One that has a log takes its ids from there. */
 
+import { raftId } from '../codec/index.ts';
 import type { ClusterMember, NodeIdentity } from '../node/index.ts';
-import { askMembers } from '../peer/index.ts';
+import { askMembers, type PeerAddress } from '../peer/index.ts';
 import { clusterIdOf, memberIdOf } from './member-id.ts';
 import { bootstrapProblem, type ServerConfig } from './server-config.ts';
 
@@ -9,6 +10,8 @@ export interface NewCluster {
   readonly identity: NodeIdentity;
   /** The first members, if this cluster is a new one; none if it runs already. */
   readonly firstMembers: readonly ClusterMember[];
+  /** Whom this member can reach before its own log tells: those of the cluster that it joins. */
+  readonly peers: readonly PeerAddress[];
 }
 
 /** From the flags, or, for a member that joins (--initial-cluster-state existing), from the others. Rejects with an Error that says what is wrong. */
@@ -31,7 +34,7 @@ export function describedCluster(config: ServerConfig): NewCluster {
   );
   const own = config.initialCluster.findIndex(({ name }) => name === config.name);
   const clusterId = clusterIdOf(firstMembers.map(({ id }) => id));
-  return { identity: identityOf(config, clusterId, firstMembers[own]?.id ?? 0n), firstMembers };
+  return { identity: identityOf(config, clusterId, firstMembers[own]?.id ?? 0n), firstMembers, peers: [] };
 }
 
 /** The others know this member by its peer URLs: it has been added beforehand (member add). */
@@ -48,7 +51,8 @@ async function runningCluster(config: ServerConfig): Promise<NewCluster> {
     .filter((url) => !members.some(({ peerUrls }) => peerUrls.includes(url)));
   if (unknown.length > 0)
     throw new Error(`--initial-cluster names peer URLs that are not in the cluster: ${unknown.join()}`);
-  return { identity: identityOf(config, clusterId, self.id), firstMembers: [] };
+  const peers = members.map(({ id, peerUrls }) => ({ id: raftId(id), urls: peerUrls }));
+  return { identity: identityOf(config, clusterId, self.id), firstMembers: [], peers };
 }
 
 function identityOf(config: ServerConfig, clusterId: bigint, memberId: bigint): NodeIdentity {

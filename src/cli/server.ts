@@ -8,15 +8,7 @@ import { randomInt } from 'node:crypto';
 import { type Logger, SeededPrng } from '../base/index.ts';
 import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
 import { UNOBSERVED_PEERS } from '../peer/index.ts';
-import {
-  type DataDirectory,
-  errorCode,
-  hasWal,
-  LevelTable,
-  NodeDisk,
-  openDataDirectory,
-  RecordBackend,
-} from '../storage/index.ts';
+import { type DataDirectory, errorCode, hasWal, LevelTables, NodeDisk, openDataDirectory } from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
 import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
 import { describedCluster, type NewCluster, newCluster } from './new-cluster.ts';
@@ -35,7 +27,7 @@ const FIRST_PROPOSAL_ID_MAX = 2 ** 47;
 /** Resolves when the server has stopped. Rejects if it cannot start or go on. */
 export async function startServer(config: ServerConfig, logger: Logger): Promise<void> {
   const clock = new RealClock();
-  const { identity, firstMembers } = await clusterOf(config);
+  const { identity, firstMembers, peers } = await clusterOf(config);
   const metrics = memberMetrics({
     clock,
     logger,
@@ -55,6 +47,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       open: (storeFailed) => openData(config, identity, metrics, storeFailed),
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
       firstMembers,
+      peers,
       network: (end) => openPeerPort({ config, clock, logger, observer: UNOBSERVED_PEERS, end }),
       fastForward: config.fastForward,
       tickMs: config.heartbeatMs,
@@ -83,10 +76,16 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   logger.info('the member has stopped');
 }
 
-/** A member that has a log goes by that: the flags only name it. */
+/**
+ * A member that has a log goes by that: the flags only name it. If it joined and has not heard of anybody yet, the log does not tell whom to
+ * listen to; so it asks again, and does without the answer if there is none.
+ */
 async function clusterOf(config: ServerConfig): Promise<NewCluster> {
   const walDirectory = config.walDirectory ?? `${config.dataDirectory}/member/wal`;
-  return (await hasLog(walDirectory)) ? describedCluster(config) : await newCluster(config);
+  if (!(await hasLog(walDirectory))) return await newCluster(config);
+  const described = describedCluster(config);
+  if (config.initialClusterState === 'new') return described;
+  return await newCluster(config).catch(() => described);
 }
 
 async function hasLog(walDirectory: string): Promise<boolean> {
@@ -126,10 +125,8 @@ function openData(
     walPath: config.walDirectory,
     metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
     wal: metrics.walObserver,
-    openBackend: async (directory) => {
-      const table = await LevelTable.open(directory);
-      return await RecordBackend.open(table, { onFailure: storeFailed, onCommit: metrics.backendCommitted });
-    },
+    tables: new LevelTables(),
+    backend: { onFailure: storeFailed, onCommit: metrics.backendCommitted },
   });
 }
 

@@ -12,7 +12,7 @@
 import type { Clock, Logger, Prng } from '../base/index.ts';
 import { decodeConfiguration, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
 import { type ClusterMember, encodeMembershipChange } from '../machine/index.ts';
-import type { PeerReceiver, PeerTransport } from '../peer/index.ts';
+import type { PeerAddress, PeerReceiver, PeerTransport } from '../peer/index.ts';
 import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Stored } from '../raft/index.ts';
 import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
@@ -45,6 +45,8 @@ export interface BootOptions {
   readonly firstProposalId: number;
   /** The members of a cluster that begins, the same on each of them; none if this member joins one that runs. */
   readonly firstMembers: readonly ClusterMember[];
+  /** Whom this member can reach before its own log tells. */
+  readonly peers: readonly PeerAddress[];
   readonly network: (end: PeerEnd) => Promise<PeerNetwork>;
   readonly tickMs: number;
   readonly electionTicks: number;
@@ -102,6 +104,7 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       state,
       watchable: new WatchableStore(state, clock),
       transport: network.transport,
+      peers: options.peers,
       firstProposalId: options.firstProposalId,
       fatal: options.fatal,
     });

@@ -43,6 +43,15 @@ export interface HashAt {
   readonly hashRevision: number;
 }
 
+/** Changes of membership and of leadership. Each is in force when it resolves, and rejects with a RequestError if it is not. */
+export interface MembershipChanges {
+  add(peerUrls: readonly string[], isLearner: boolean): Promise<ClusterMember>;
+  remove(id: bigint): Promise<void>;
+  promote(id: bigint): Promise<void>;
+  update(id: bigint, peerUrls: readonly string[]): Promise<void>;
+  moveLeader(target: bigint): Promise<void>;
+}
+
 /** Each method that fails rejects with a RequestError. */
 export interface Member {
   readonly clusterId: bigint;
@@ -50,6 +59,9 @@ export interface Member {
   /** The store's revision and the term, for headers. */
   readonly revision: number;
   readonly term: number;
+  /** 0n while this member knows of none. */
+  readonly leader: bigint;
+  readonly isLearner: boolean;
   /** Logs the request, applies it and says what came of it. Rejects definitely where the request was never logged. */
   propose(proposal: Proposal): Promise<Outcome>;
   /** Resolves when this member's store holds everything that had been acknowledged before the call. */
@@ -61,4 +73,5 @@ export interface Member {
   hashKv(revision: number): Promise<HashAt>;
   status(): MemberStatus;
   members(): readonly ClusterMember[];
+  readonly changes: MembershipChanges;
 }

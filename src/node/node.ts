@@ -12,7 +12,7 @@ import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/
 import { costBytes, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import { RateLimitedLog } from '../ops/index.ts';
-import type { PeerTransport } from '../peer/index.ts';
+import type { PeerAddress, PeerTransport } from '../peer/index.ts';
 import type { Entry, Message, SoftState } from '../raft/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
@@ -73,6 +73,8 @@ export interface NodeParts {
   readonly state: AppliedState;
   readonly watchable: WatchableStore;
   readonly transport: PeerTransport;
+  /** Whom this member can reach before its own log tells. */
+  readonly peers: readonly PeerAddress[];
   readonly firstProposalId: number;
   /** The member cannot go on: whoever runs the process ends it. */
   readonly fatal: (error: Error) => void;
@@ -108,13 +110,15 @@ export class Node implements Member, LogOwner {
   #alarmAsked = false;
   #leader: string | undefined;
   #leaderChanges = 0;
+  /** As the membership has it; looked up when that changes, for every call asks. */
+  #isLearner = false;
   #stopped = false;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { clock, settings, state, watchable } = parts;
     this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
-    this.#peers = new PeersKnown(parts.transport, parts.identity.memberId, () => state.machine.membership);
+    this.#peers = new PeersKnown(parts, () => state.machine.membership);
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
     this.#compactor = new Compactor({
       clock,
@@ -169,6 +173,7 @@ export class Node implements Member, LogOwner {
     });
     this.#proposer.start(log);
     watchable.start();
+    this.#membershipChanged();
     const pending = this.store.pendingCompaction();
     if (pending !== undefined) void this.#compactor.run(pending);
     if (settings.autoCompaction !== undefined) this.#startAutoCompaction(settings.autoCompaction, log);
@@ -194,7 +199,7 @@ export class Node implements Member, LogOwner {
   }
 
   logged(entries: readonly Entry[]): void {
-    this.#peers.logged(entries);
+    if (entries.some(({ kind }) => kind === 'configuration')) this.#peers.logged(entries);
   }
 
   takeSnapshot(): Promise<TakenSnapshot> {
@@ -250,6 +255,14 @@ export class Node implements Member, LogOwner {
 
   get term(): number {
     return this.#log?.term ?? this.#applier.term;
+  }
+
+  get leader(): bigint {
+    return this.#log?.leader ?? 0n;
+  }
+
+  get isLearner(): boolean {
+    return this.#isLearner;
   }
 
   get isLeader(): boolean {
@@ -345,14 +358,14 @@ export class Node implements Member, LogOwner {
     const { settings, state } = this.#parts;
     const { backend, machine } = state;
     return {
-      leader: this.#log?.leader ?? 0n,
+      leader: this.leader,
       term: this.term,
       committedIndex: this.#log?.committedIndex ?? this.#applier.index,
       appliedIndex: this.#applier.index,
       sizeBytes: backend.sizeBytes(),
       sizeInUseBytes: backend.sizeInUseBytes(),
       quotaBytes: settings.quotaBytes,
-      isLearner: machine.membership.get(this.memberId)?.isLearner ?? false,
+      isLearner: this.isLearner,
       alarms: machine.alarms(),
     };
   }
@@ -403,7 +416,7 @@ export class Node implements Member, LogOwner {
 
   #observe(request: MachineRequest, seconds: number, ok: boolean): void {
     const { observer, settings } = this.#parts;
-    if (MEMBERSHIP_KINDS.has(request.kind)) this.#peers.changed();
+    if (MEMBERSHIP_KINDS.has(request.kind)) this.#membershipChanged();
     observer.applied(request, seconds, ok);
     this.#checkpointer.applied(this.#applier.index);
     if (seconds * 1000 < settings.applyWarningMs) return;
@@ -412,6 +425,11 @@ export class Node implements Member, LogOwner {
       took: `${(seconds * 1000).toFixed(1)}ms`,
       kind: request.kind,
     });
+  }
+
+  #membershipChanged(): void {
+    this.#peers.changed();
+    this.#isLearner = this.#parts.state.machine.membership.get(this.memberId)?.isLearner ?? false;
   }
 
   #compacted(revision: number, milliseconds: number): void {

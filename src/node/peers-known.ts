@@ -5,19 +5,28 @@
 
 import { raftId } from '../codec/index.ts';
 import { decodeMembershipChange, type Membership } from '../machine/index.ts';
-import type { PeerTransport } from '../peer/index.ts';
+import type { PeerAddress, PeerTransport } from '../peer/index.ts';
 import type { Entry } from '../raft/index.ts';
+
+export interface PeersKnownOptions {
+  readonly transport: PeerTransport;
+  readonly identity: { readonly memberId: bigint };
+  /** Whom this member can reach before its own log tells. */
+  readonly peers: readonly PeerAddress[];
+}
 
 export class PeersKnown {
   readonly #transport: PeerTransport;
   readonly #self: bigint;
   readonly #membership: () => Membership;
+  readonly #first: readonly PeerAddress[];
   /** Added by entries that are in the log and not applied yet. */
   readonly #coming = new Map<bigint, readonly string[]>();
 
-  constructor(transport: PeerTransport, self: bigint, membership: () => Membership) {
-    this.#transport = transport;
-    this.#self = self;
+  constructor(own: PeersKnownOptions, membership: () => Membership) {
+    this.#transport = own.transport;
+    this.#self = own.identity.memberId;
+    this.#first = own.peers;
     this.#membership = membership;
   }
 
@@ -37,9 +46,12 @@ export class PeersKnown {
   }
 
   tell(): void {
-    const urls = new Map(this.#coming);
-    for (const { id, peerUrls } of this.#membership().list()) urls.set(id, peerUrls);
-    urls.delete(this.#self);
-    this.#transport.setPeers(Array.from(urls, ([id, peerUrls]) => ({ id: raftId(id), urls: peerUrls })));
+    const members = this.#membership().list();
+    // Those asked at the start count until the log has told.
+    const urls = new Map(members.length === 0 ? this.#first.map((peer) => [peer.id, peer.urls]) : []);
+    for (const [id, peerUrls] of this.#coming) urls.set(raftId(id), peerUrls);
+    for (const { id, peerUrls } of members) urls.set(raftId(id), peerUrls);
+    urls.delete(raftId(this.#self));
+    this.#transport.setPeers(Array.from(urls, ([id, peerUrls]) => ({ id, urls: peerUrls })));
   }
 }

@@ -57,6 +57,9 @@ export class RaftLog implements ReplicatedLog {
   readonly #fates: ProposalFates;
   readonly #reads: ReadRounds;
   #waiting: Waiting[] = [];
+  /** The leader's id in both its forms: it is asked for with every call. */
+  #leaderName: string | undefined;
+  #leader = 0n;
   #turnEndAsked = false;
   #pumping = false;
   #closed = false;
@@ -76,7 +79,12 @@ export class RaftLog implements ReplicatedLog {
   }
 
   get leader(): bigint {
-    return this.#raft.leader === undefined ? 0n : memberIdOf(this.#raft.leader);
+    const { leader } = this.#raft;
+    if (leader !== this.#leaderName) {
+      this.#leaderName = leader;
+      this.#leader = leader === undefined ? 0n : memberIdOf(leader);
+    }
+    return this.#leader;
   }
 
   get isLeader(): boolean {
@@ -84,7 +92,7 @@ export class RaftLog implements ReplicatedLog {
   }
 
   get committedIndex(): number {
-    return this.#raft.status().commit;
+    return this.#raft.commit;
   }
 
   propose(data: Bytes, failed: (error: RequestError) => void): void {

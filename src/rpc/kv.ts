@@ -62,7 +62,10 @@ class KvService {
   async range(request: Bytes): Promise<Message> {
     const operation = decodeRange(request);
     checkRange(operation);
-    if (!operation.serializable) await this.#member.readIndex();
+    if (!operation.serializable) {
+      if (this.#member.isLearner) throw new RequestError('notSupportedForLearner');
+      await this.#member.readIndex();
+    }
     const result = await this.#member.range(operation);
     return encodeRangeInSlices(headerOf(this.#member, result.revision), result);
   }

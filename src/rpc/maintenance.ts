@@ -1,11 +1,11 @@
-/** etcdserverpb.Maintenance, as far as a single member goes. Snapshot, MoveLeader and Downgrade are not served. */
+/** etcdserverpb.Maintenance. Snapshot and Downgrade are not served. */
 
 import { type Bytes, EMPTY_BYTES, ERRORS, RequestError, SERVER_VERSION, STORAGE_VERSION } from '../base/index.ts';
 import { etcdserverpb as pb } from '../gen/etcd.js';
 import type { Alarm, Member } from '../node/index.ts';
 import type { Message, Method } from '../wire/index.ts';
 import { headerOf } from './header.ts';
-import { decodeMessage, encodeMessage, headerFields } from './message.ts';
+import { decodeMessage, encodeMessage, headerFields, uint64Of } from './message.ts';
 
 export function maintenanceMethods(member: Member): readonly (readonly [string, Method])[] {
   return [
@@ -13,6 +13,7 @@ export function maintenanceMethods(member: Member): readonly (readonly [string, 
     ['/etcdserverpb.Maintenance/Alarm', { kind: 'unary', handler: (request) => alarm(member, request) }],
     ['/etcdserverpb.Maintenance/HashKV', { kind: 'unary', handler: (request) => hashKv(member, request) }],
     ['/etcdserverpb.Maintenance/Hash', { kind: 'unary', handler: () => hash(member) }],
+    ['/etcdserverpb.Maintenance/MoveLeader', { kind: 'unary', handler: (request) => moveLeader(member, request) }],
     ['/etcdserverpb.Maintenance/Defragment', { kind: 'unary', handler: defragment }],
   ];
 }
@@ -79,5 +80,12 @@ async function hash(member: Member): Promise<Message> {
  * rewritten, but LevelDB's tables are rewritten as part of its daily work. The answer is empty, as etcd's is.
  */
 function defragment(): Message {
+  return EMPTY_BYTES;
+}
+
+/** The answer has no header, as etcd's has none. */
+async function moveLeader(member: Member, request: Bytes): Promise<Message> {
+  const { targetID } = decodeMessage(pb.MoveLeaderRequest, request);
+  await member.changes.moveLeader(uint64Of(targetID));
   return EMPTY_BYTES;
 }

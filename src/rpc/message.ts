@@ -33,3 +33,8 @@ export function headerFields(header: ResponseHeader): Readonly<Record<string, un
     raft_term: header.term,
   };
 }
+
+/** A 64-bit id as the generated classes give it: a number, or an object that prints as decimal digits. Missing: 0n. */
+export function uint64Of(value: { toString(): string } | null | undefined): bigint {
+  return BigInt.asUintN(64, BigInt((value ?? 0).toString()));
+}

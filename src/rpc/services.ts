@@ -37,7 +37,7 @@ export function services(options: ServicesOptions): Methods {
     ...clusterMethods(member),
     ['/etcdserverpb.Watch/Watch', options.watch],
   ]);
-  for (const [name, method] of methods) methods.set(name, demandingLeader(member, method));
+  for (const [name, method] of methods) methods.set(name, guarded(member, name, method));
   // Whether there is a leader is nothing that the health of this server depends on.
   for (const [name, method] of healthMethods(options.serving)) methods.set(name, method);
   for (const [name, { kind }] of methods) {
@@ -46,10 +46,18 @@ export function services(options: ServicesOptions): Methods {
   return methods;
 }
 
-/** Refuses calls that want a leader (metadata `hasleader: true`) while this member knows of none. */
-function demandingLeader(member: Member, method: Method): Method {
+/** What a learner answers beside serializable ranges (kv.ts sees to these): it may be far behind. */
+const SERVED_BY_LEARNERS: ReadonlySet<string> = new Set([
+  '/etcdserverpb.KV/Range',
+  '/etcdserverpb.Maintenance/Status',
+  '/etcdserverpb.Maintenance/Snapshot',
+]);
+
+/** Refuses calls that want a leader (metadata `hasleader: true`) while this member knows of none, and what a learner must not answer. */
+function guarded(member: Member, name: string, method: Method): Method {
   const check = (call: CallContext): void => {
-    if (member.status().leader === 0n && call.metadata.get('hasleader') === 'true') throw new RequestError('noLeader');
+    if (member.leader === 0n && call.metadata.get('hasleader') === 'true') throw new RequestError('noLeader');
+    if (member.isLearner && !SERVED_BY_LEARNERS.has(name)) throw new RequestError('notSupportedForLearner');
   };
   switch (method.kind) {
     case 'unary': {

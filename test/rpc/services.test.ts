@@ -200,7 +200,15 @@ test('what is no message at all is a ProtocolError', async () => {
     encode: () => ({ finish: () => Uint8Array.of(0xff, 0xff) }),
     decode: () => ({ toJSON: () => undefined }),
   };
-  for (const name of ['KV/Put', 'KV/Txn', 'Maintenance/HashKV', 'Maintenance/Alarm', 'Cluster/MemberList']) {
+  const decoding = [
+    'KV/Put',
+    'KV/Txn',
+    'Maintenance/HashKV',
+    'Maintenance/Alarm',
+    'Cluster/MemberList',
+    'Cluster/MemberAdd',
+  ];
+  for (const name of decoding) {
     await expect(ask(it, `/etcdserverpb.${name}`, [garbage, garbage], {})).rejects.toBeInstanceOf(ProtocolError);
   }
   expect(it.member.asked).toEqual([]);
@@ -426,6 +434,55 @@ test('MemberList lists the members, linearizably if asked', async () => {
   expect(it.member.asked).toEqual(['readIndex']);
 });
 
+const CLUSTER = '/etcdserverpb.Cluster/Member';
+const BIG_ID = '16045690984833335023';
+
+test('changes of membership are asked of the member, and answered with all members', async () => {
+  const it = setup();
+  const peerURLs = ['http://10.0.0.4:2380'];
+  const add = [pb.MemberAddRequest, pb.MemberAddResponse] as const;
+  const added = await ask(it, `${CLUSTER}Add`, add, { peerURLs, isLearner: true });
+  expect(added).toMatchObject({ member: { ID: '9', peerURLs, isLearner: true }, members: [{ name: 'default' }] });
+  await ask(it, `${CLUSTER}Remove`, [pb.MemberRemoveRequest, pb.MemberRemoveResponse], { ID: BIG_ID });
+  await ask(it, `${CLUSTER}Promote`, [pb.MemberPromoteRequest, pb.MemberPromoteResponse], { ID: '9' });
+  await ask(it, `${CLUSTER}Update`, [pb.MemberUpdateRequest, pb.MemberUpdateResponse], { ID: '9', peerURLs });
+  await ask(it, `${MAINTENANCE}MoveLeader`, [pb.MoveLeaderRequest, pb.MoveLeaderResponse], { targetID: BIG_ID });
+  expect(it.member.asked).toEqual([
+    'add http://10.0.0.4:2380 learner',
+    `remove ${BIG_ID}`,
+    'promote 9',
+    'update 9 http://10.0.0.4:2380',
+    `move leader ${BIG_ID}`,
+  ]);
+});
+
+test.each([[[]], [['nothing']], [['http://host']], [['http://host:1/path']], [['ftp://host:1']], [['http://a:1', '']]])(
+  'peer URLs that are none are refused: %j',
+  async (peerURLs) => {
+    const it = setup();
+    const add = [pb.MemberAddRequest, pb.MemberAddResponse] as const;
+    await expect(ask(it, `${CLUSTER}Add`, add, { peerURLs })).rejects.toThrow(refused('badMemberUrls'));
+    expect(it.member.asked).toEqual([]);
+  },
+);
+
+test('what a change is refused for is what the client hears', async () => {
+  const it = setup();
+  it.member.change = () => Promise.reject(new RequestError('memberNotFound'));
+  const remove = [pb.MemberRemoveRequest, pb.MemberRemoveResponse] as const;
+  await expect(ask(it, `${CLUSTER}Remove`, remove, { ID: 1 })).rejects.toThrow(refused('memberNotFound'));
+});
+
+test('a learner serves serializable ranges and its status, and nothing else', async () => {
+  const it = setup();
+  it.member.now = { ...it.member.now, isLearner: true };
+  await ask(it, `${KV}Range`, RANGE, { key, serializable: true });
+  await expect(ask(it, `${KV}Range`, RANGE, { key })).rejects.toThrow(refused('notSupportedForLearner'));
+  await expect(ask(it, `${KV}Put`, PUT, { key })).rejects.toThrow(refused('notSupportedForLearner'));
+  await ask(it, `${MAINTENANCE}Status`, [pb.StatusRequest, pb.StatusResponse], {});
+  expect(it.member.asked).toEqual(['range']);
+});
+
 // ---- Health ----
 
 const { HealthCheckRequest, HealthCheckResponse } = grpc.health.v1;
@@ -523,9 +580,9 @@ test('the table is what the protocol files say', () => {
 
 test('what is served', () => {
   expect([...setup().methods.keys()].sort()).toEqual([
-    '/etcdserverpb.Cluster/MemberList',
+    ...['Add', 'List', 'Promote', 'Remove', 'Update'].map((name) => `/etcdserverpb.Cluster/Member${name}`),
     ...['Compact', 'DeleteRange', 'Put', 'Range', 'RangeStream', 'Txn'].map((name) => KV + name),
-    ...['Alarm', 'Defragment', 'Hash', 'HashKV', 'Status'].map((name) => MAINTENANCE + name),
+    ...['Alarm', 'Defragment', 'Hash', 'HashKV', 'MoveLeader', 'Status'].map((name) => MAINTENANCE + name),
     '/etcdserverpb.Watch/Watch',
     '/grpc.health.v1.Health/Check',
     '/grpc.health.v1.Health/Watch',

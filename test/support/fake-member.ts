@@ -1,7 +1,15 @@
 /** A member for tests of the services: does what it is told, and remembers what it was asked. */
 
 import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../../src/mvcc/index.ts';
-import type { ClusterMember, HashAt, Member, MemberStatus, Outcome, Proposal } from '../../src/node/index.ts';
+import type {
+  ClusterMember,
+  HashAt,
+  Member,
+  MemberStatus,
+  MembershipChanges,
+  Outcome,
+  Proposal,
+} from '../../src/node/index.ts';
 
 const RANGE_RESULT: RangeResult = { kind: 'range', kvs: [], more: false, count: 0, revision: 7 };
 
@@ -30,6 +38,33 @@ export class FakeMember implements Member {
     isLearner: false,
     alarms: [],
   };
+
+  /** Remembers what was asked, and does what `change` does. */
+  change: () => Promise<void> = async () => {};
+  readonly changes: MembershipChanges = {
+    add: async (peerUrls, isLearner) => {
+      this.asked.push(`add ${peerUrls.join()} ${isLearner ? 'learner' : 'voter'}`);
+      await this.change();
+      return { id: 9n, name: '', peerUrls, clientUrls: [], isLearner };
+    },
+    remove: (id) => this.#changed(`remove ${id}`),
+    promote: (id) => this.#changed(`promote ${id}`),
+    update: (id, peerUrls) => this.#changed(`update ${id} ${peerUrls.join()}`),
+    moveLeader: (target) => this.#changed(`move leader ${target}`),
+  };
+
+  #changed(asked: string): Promise<void> {
+    this.asked.push(asked);
+    return this.change();
+  }
+
+  get leader(): bigint {
+    return this.now.leader;
+  }
+
+  get isLearner(): boolean {
+    return this.now.isLearner;
+  }
 
   propose(proposal: Proposal): Promise<Outcome> {
     this.asked.push(`propose ${proposal.kind}`);
