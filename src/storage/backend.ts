@@ -39,6 +39,12 @@ export interface DurableBackend extends Backend {
   /** Makes everything committed so far durable; resolves with the state of which that is sure. */
   checkpoint(): Promise<Applied>;
 
+  /**
+   * The whole state as of now (of the last commit), to be sent elsewhere while writes go on. Rejects with SnapshotRefusedError if
+   * SNAPSHOTS_OPEN_MAX are open, and as every call does once the backend has failed. Closing the backend closes it.
+   */
+  snapshot(): Promise<StateSnapshot>;
+
   /** Bytes on disk, including what compaction has freed and LevelDB not yet given back. As of some batches ago. */
   sizeBytes(): number;
   /** Bytes of the records that are there. Of records deleted while not in the cache the average is taken. */
@@ -46,6 +52,16 @@ export interface DurableBackend extends Backend {
 
   /** Writes what was committed and closes. What was not committed is dropped. */
   close(): Promise<void>;
+}
+
+/** The state after entry `applied`: records, states, mark and summary. */
+export interface StateSnapshot {
+  readonly applied: Applied;
+  readonly sizeBytesEstimate: number;
+  /** In the format of snapshot-encoding.ts, each at most STATE_CHUNK_BYTES_MAX. To be read once. Throws BackendDamagedError, or if it is closed. */
+  readonly chunks: AsyncIterable<Bytes>;
+  /** Frees what it holds; the reading of the chunks ends with an error. Calling it again does nothing. */
+  close(): void;
 }
 
 export interface BackendOptions {
@@ -82,6 +98,20 @@ export class BackendFailedError extends Error {
   constructor(cause: unknown) {
     super(`the store cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
+}
+
+/** The bytes that came for a snapshot are not one, or not all of it. Nothing of them is kept. */
+export class SnapshotDamagedError extends Error {
+  override readonly name = 'SnapshotDamagedError';
+
+  constructor(reason: string) {
+    super(`the snapshot is damaged: ${reason}`);
+  }
+}
+
+/** There are as many snapshots as may be. Later there may be fewer. */
+export class SnapshotRefusedError extends Error {
+  override readonly name = 'SnapshotRefusedError';
 }
 
 /** The data directory cannot be used as it is: in use, not writable, of another format. It may be perfectly well. */

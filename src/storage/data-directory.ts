@@ -2,7 +2,7 @@
  * What a member keeps on disk, and the one way to open it.
  *
  *     <data-dir>/member/FORMAT    "watchraft 1": that it is ours, and of which format
- *     <data-dir>/member/db/       the store (LevelDB)
+ *     <data-dir>/member/db/       the store (LevelDB); or db-<n>, see store-directory.ts
  *     <data-dir>/member/wal/      the write-ahead log
  *
  * The store is opened first. LevelDB locks its directory with fcntl, and the kernel drops that lock with the process, however
@@ -13,13 +13,17 @@
  *
  *     snapshot mark of the log <= applied index of the store <= last index of the log
  *
- * must hold after any crash. If it does not, something was taken away or put in from elsewhere.
+ * must hold after any crash. If it does not, something was taken away or put in from elsewhere. One case is different: a crash after
+ * the store was replaced by a snapshot and before the log was told. Then the log is behind (or holds other entries, which were
+ * never committed, in the same places), and has to begin anew behind the snapshot: `installedAhead`.
  */
 
-import { bytesOf, equalBytes } from '../base/index.ts';
+import { type Bytes, bytesOf, equalBytes } from '../base/index.ts';
 import type { WalMetadata } from '../codec/index.ts';
-import { BackendDamagedError, DataDirectoryError, type DurableBackend } from './backend.ts';
+import { BackendDamagedError, type BackendOptions, DataDirectoryError, type DurableBackend } from './backend.ts';
 import { type Disk, errorCode } from './disk.ts';
+import type { Tables } from './ordered-table.ts';
+import { type StagedSnapshot, StoreDirectory } from './store-directory.ts';
 import { type RecoveredWal, Wal, type WalOptions } from './wal.ts';
 import { WalDamagedError } from './wal-error.ts';
 import { EMPTY_HARD_STATE, EMPTY_SNAPSHOT_MARK, hasWal } from './wal-reader.ts';
@@ -35,14 +39,28 @@ export interface DataDirectoryOptions {
   /** For a log that has to be made. One that is there keeps its own. */
   readonly metadata: WalMetadata;
   readonly wal?: WalOptions;
-  /** Opens or makes the store in a directory that is there. Must fail if another process has it open. */
-  readonly openBackend: (directory: string) => Promise<DurableBackend>;
+  /** Opening one that another process has open must fail. */
+  readonly tables: Tables;
+  readonly backend: BackendOptions;
 }
 
 export interface DataDirectory extends RecoveredWal {
   readonly backend: DurableBackend;
   /** Whether there was no log yet. */
   readonly isNew: boolean;
+  /**
+   * The store is the state after entry backend.applied, which came with a snapshot that the log does not know of yet. The mark and the
+   * entries that were found are worthless; the term and the vote are not. To be followed by wal.resetTo, before anything else is done.
+   */
+  readonly installedAhead: boolean;
+  /**
+   * Writes a snapshot from another member beside the store, checks it and opens it. Rejects with SnapshotDamagedError, SnapshotRefusedError,
+   * DataDirectoryError (another format), or with what `chunks` or the disk throw; nothing is left of it then. To install it: activate(),
+   * wal.resetTo(its position), and only when that is done let anything else be written; then the old backend is closed, and removeReplaced().
+   */
+  stageSnapshot(chunks: AsyncIterable<Bytes>): Promise<StagedSnapshot>;
+  /** Removes the store that was replaced. It must be closed. If it is not called, the next start does it. */
+  removeReplaced(): Promise<void>;
 }
 
 /** Opens the data directory, or makes it. Rejects with DataDirectoryError, WalDamagedError or BackendDamagedError, and leaves nothing open then. */
@@ -54,40 +72,54 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
     await disk.makeDirectory(path);
     await disk.makeDirectory(member);
     await checkFormat(disk, member);
-    await disk.makeDirectory(`${member}/db`);
     await disk.makeDirectory(walPath);
   });
-  const backend = await options.openBackend(`${member}/db`);
+  const store = await StoreDirectory.find({ disk, tables: options.tables, member, backend: options.backend });
+  const backend = await writable(store.path, () => store.open());
   try {
-    const log = await openLog(options, walPath, backend);
-    return { backend, ...log };
+    const log = await openLog(options, walPath, store, backend);
+    // Not before: if log and store do not fit, what lies about may be what is needed.
+    await store.removeOthers();
+    return {
+      backend,
+      ...log,
+      stageSnapshot: (chunks) => store.stage(chunks),
+      removeReplaced: () => store.removeOthers(),
+    };
   } catch (error) {
     await backend.close();
     throw error;
   }
 }
 
+type OpenedLog = RecoveredWal & Pick<DataDirectory, 'isNew' | 'installedAhead'>;
+
 async function openLog(
   options: DataDirectoryOptions,
   directory: string,
+  store: StoreDirectory,
   backend: DurableBackend,
-): Promise<Omit<DataDirectory, 'backend'>> {
+): Promise<OpenedLog> {
   const { disk, metadata } = options;
   const applied = backend.applied.index;
   if (!(await hasWal(disk, directory))) {
     if (applied > 0) throw new WalDamagedError(directory, 0, `there is no log, but the store holds entry ${applied}`);
     const wal = await writable(directory, () => Wal.create(disk, directory, metadata, options.wal));
     const empty = { hardState: EMPTY_HARD_STATE, snapshotMark: EMPTY_SNAPSHOT_MARK, entries: [], cut: undefined };
-    return { wal, metadata, ...empty, isNew: true };
+    return { wal, metadata, ...empty, isNew: true, installedAhead: false };
   }
   const log = await writable(directory, () => Wal.open(disk, directory, options.wal));
   const { index } = log.snapshotMark;
-  if (applied <= log.wal.lastIndex && applied >= index) return { ...log, isNew: false };
+  // Nothing is applied to such a store before the log has been told.
+  const isUntold = store.installed !== undefined && index < store.installed.index;
+  if (isUntold && applied === store.installed.index) return { ...log, isNew: false, installedAhead: true };
+  if (!isUntold && applied <= log.wal.lastIndex && applied >= index)
+    return { ...log, isNew: false, installedAhead: false };
 
   await log.wal.close();
-  if (applied < index) {
-    const reason = `it ends with entry ${applied}, but the log begins after entry ${index}`;
-    throw new BackendDamagedError(`${options.path}/member/db`, reason);
+  if (applied < Math.max(index, store.installed?.index ?? 0)) {
+    const reason = `it ends with entry ${applied}, but ${isUntold ? 'began with' : 'the log begins after'} entry ${isUntold ? store.installed.index : index}`;
+    throw new BackendDamagedError(store.path, reason);
   }
   throw new WalDamagedError(
     directory,

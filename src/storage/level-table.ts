@@ -19,7 +19,7 @@ import type { Bytes } from '../base/index.ts';
 import { BackendDamagedError, DataDirectoryError } from './backend.ts';
 import { errorCode } from './disk.ts';
 import { checkLevelLogs } from './level-log.ts';
-import type { OrderedTable, Row, TableBatch } from './ordered-table.ts';
+import type { OrderedTable, Row, TableBatch, TableView } from './ordered-table.ts';
 
 /** Rows and bytes that one step of a scan brings; about a millisecond of the main thread. */
 const SCAN_ROWS = 1000;
@@ -34,6 +34,8 @@ const SIZE_STALE_BYTES = 4 * 1024 * 1024;
 const AFTER_ALL_KEYS = '\u007f';
 
 type Level = ClassicLevel<string, Uint8Array>;
+type LevelSnapshot = ReturnType<Level['snapshot']>;
+type LevelIterator = ReturnType<Level['iterator']>;
 
 export class LevelTable implements OrderedTable {
   readonly path: string;
@@ -67,8 +69,12 @@ export class LevelTable implements OrderedTable {
   }
 
   get(key: string): Bytes | undefined {
+    return this.#get(key, {});
+  }
+
+  #get(key: string, options: { readonly snapshot?: LevelSnapshot }): Bytes | undefined {
     try {
-      return this.#level.getSync(key);
+      return this.#level.getSync(key, options);
     } catch (error) {
       if (isCorruption(error)) throw new BackendDamagedError(this.path, errorText(error), { cause: error });
       throw error;
@@ -94,8 +100,33 @@ export class LevelTable implements OrderedTable {
     };
   }
 
-  async *scan(from: string, to: string): AsyncIterable<readonly Row[]> {
-    const iterator = this.#level.iterator({ gte: from, lt: to, highWaterMarkBytes: SCAN_BYTES });
+  scan(from: string, to: string): AsyncIterable<readonly Row[]> {
+    return this.#scan(from, to, {}, new Set());
+  }
+
+  view(): TableView {
+    const snapshot = this.#level.snapshot();
+    const iterators = new Set<LevelIterator>();
+    return {
+      get: (key) => this.#get(key, { snapshot }),
+      scan: (from, to) => this.#scan(from, to, { snapshot }, iterators),
+      close: async () => {
+        // LevelDB's snapshot stays for as long as an iterator reads it.
+        for (const iterator of iterators) await iterator.close();
+        await snapshot.close();
+      },
+    };
+  }
+
+  /** `iterators` holds the one that reads, while it does. */
+  async *#scan(
+    from: string,
+    to: string,
+    options: { readonly snapshot?: LevelSnapshot },
+    iterators: Set<LevelIterator>,
+  ): AsyncIterable<readonly Row[]> {
+    const iterator = this.#level.iterator({ gte: from, lt: to, highWaterMarkBytes: SCAN_BYTES, ...options });
+    iterators.add(iterator);
     try {
       // One step ahead: LevelDB reads in another thread while these rows are being looked at.
       let next = iterator.nextv(SCAN_ROWS);
@@ -111,6 +142,7 @@ export class LevelTable implements OrderedTable {
       if (isCorruption(error)) throw new BackendDamagedError(this.path, errorText(error), { cause: error });
       throw error;
     } finally {
+      iterators.delete(iterator);
       await iterator.close();
     }
   }

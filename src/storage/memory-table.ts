@@ -1,7 +1,7 @@
 /** LevelDB's twin in memory. A crash takes any number of the newest batches that were not flushed. */
 
 import { type Bytes, below, type Prng } from '../base/index.ts';
-import type { OrderedTable, Row, TableBatch } from './ordered-table.ts';
+import type { OrderedTable, Row, TableBatch, TableView } from './ordered-table.ts';
 
 const CHUNK_ROWS = 100;
 
@@ -84,9 +84,33 @@ export class MemoryTable implements OrderedTable {
     };
   }
 
-  async *scan(from: string, to: string): AsyncIterable<readonly Row[]> {
-    const rows = [...this.#rows].filter(([key]) => key >= from && key < to).sort(([a], [b]) => (a < b ? -1 : 1));
-    for (let at = 0; at < rows.length; at += CHUNK_ROWS) yield rows.slice(at, at + CHUNK_ROWS);
+  scan(from: string, to: string): AsyncIterable<readonly Row[]> {
+    return this.view().scan(from, to);
+  }
+
+  view(): TableView {
+    const now = new Map(this.#rows);
+    let isOpen = true;
+    const check = (): void => {
+      if (!isOpen) throw new Error('the view is closed');
+    };
+    return {
+      get: (key) => {
+        check();
+        return now.get(key)?.slice();
+      },
+      scan: async function* (from, to) {
+        const rows = [...now].filter(([key]) => key >= from && key < to).sort(([a], [b]) => (a < b ? -1 : 1));
+        for (let at = 0; at < rows.length; at += CHUNK_ROWS) {
+          check();
+          yield rows.slice(at, at + CHUNK_ROWS);
+        }
+      },
+      close: async () => {
+        isOpen = false;
+        await Promise.resolve();
+      },
+    };
   }
 
   async flush(): Promise<void> {

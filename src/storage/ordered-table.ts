@@ -16,6 +16,16 @@ export interface TableBatch {
   write(): Promise<void>;
 }
 
+/** A table as it was at one moment, while writes go on. */
+export interface TableView {
+  /** The value as it was then. The bytes are the caller's. Throws BackendDamagedError. */
+  get(key: string): Bytes | undefined;
+  /** The rows with from <= key < to, in chunks, as they were then. */
+  scan(from: string, to: string): AsyncIterable<readonly Row[]>;
+  /** Frees what it holds. A scan that is under way fails. */
+  close(): Promise<void>;
+}
+
 export interface OrderedTable {
   /** Where it is, for error messages. */
   readonly path: string;
@@ -24,9 +34,21 @@ export interface OrderedTable {
   batch(): TableBatch;
   /** The rows with from <= key < to, in chunks, as they were when it began. */
   scan(from: string, to: string): AsyncIterable<readonly Row[]>;
+  /** The table as of the batches written so far. To be closed; closing the table does so too. */
+  view(): TableView;
   /** Resolves when all batches written before are durable. */
   flush(): Promise<void>;
   /** Bytes on disk, as of some batches ago. */
   sizeBytes(): number;
   close(): Promise<void>;
+}
+
+/** Tables by their path: where a member's store is, and the one that is to take its place. */
+export interface Tables {
+  /** The names of those in a directory. */
+  list(directory: string): Promise<readonly string[]>;
+  /** Opens or makes the table in a directory that is there. Rejects with DataDirectoryError (in use, say) or BackendDamagedError. */
+  open(path: string): Promise<OrderedTable>;
+  /** Removes a table that is not open, whole or not. A crash may leave a part of it. */
+  remove(path: string): Promise<void>;
 }

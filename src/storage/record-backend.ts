@@ -21,6 +21,8 @@ import {
   type BackendOptions,
   DataDirectoryError,
   type DurableBackend,
+  SnapshotRefusedError,
+  type StateSnapshot,
 } from './backend.ts';
 import type { OrderedTable, Row, TableBatch } from './ordered-table.ts';
 import { CACHE_BYTES, RecordCache } from './record-cache.ts';
@@ -43,6 +45,7 @@ import {
   stateKey,
   subOfKey,
 } from './record-encoding.ts';
+import { SNAPSHOTS_OPEN_MAX, TableSnapshot } from './table-snapshot.ts';
 
 /** Beyond so much unwritten, pressure() asks the applier to wait until it is half of it. */
 export const UNWRITTEN_BYTES_MAX: number = 16 * 1024 * 1024;
@@ -90,6 +93,9 @@ export class RecordBackend implements DurableBackend {
   #writingBytes = 0;
   #isWriting = false;
   #waiting: Waiting[] = [];
+  readonly #snapshots = new Set<TableSnapshot>();
+  /** Asked for and not open yet. */
+  #snapshotsAsked = 0;
   #failure: Error | undefined;
   #closed = false;
 
@@ -225,6 +231,31 @@ export class RecordBackend implements DurableBackend {
     return applied;
   }
 
+  async snapshot(): Promise<StateSnapshot> {
+    if (this.#snapshots.size + this.#snapshotsAsked >= SNAPSHOTS_OPEN_MAX) {
+      throw new SnapshotRefusedError(`${SNAPSHOTS_OPEN_MAX} snapshots are open already`);
+    }
+    this.#snapshotsAsked++;
+    try {
+      const number = this.#committedNumber;
+      await this.#until(() => this.#writtenNumber >= number);
+    } finally {
+      this.#snapshotsAsked--;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    const view = this.#table.view();
+    // What the table holds now may be more than what was waited for: it says itself how far it is.
+    const value = view.get(SUMMARY_KEY);
+    const summary = value === undefined ? EMPTY_SUMMARY : decodeSummary(value);
+    if (summary === undefined || 'otherFormat' in summary) {
+      await view.close();
+      throw this.#fail(new BackendDamagedError(this.#table.path, 'the summary is not as it was written'));
+    }
+    const snapshot: TableSnapshot = new TableSnapshot(view, summary, () => this.#snapshots.delete(snapshot));
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
   sizeBytes(): number {
     return this.#table.sizeBytes();
   }
@@ -239,6 +270,7 @@ export class RecordBackend implements DurableBackend {
     // If it fails now, onFailure is told, as at any other time.
     await Promise.allSettled([this.#until(() => !this.#isWriting)]);
     this.#failure ??= new BackendFailedError('it is closed');
+    for (const snapshot of this.#snapshots) snapshot.close();
     await this.#table.close();
   }
 

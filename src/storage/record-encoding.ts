@@ -11,7 +11,7 @@
  * holds how many records there are and the sum of their keys' hashes. A record that is lost, or that comes back, changes both.
  */
 
-import { type Bytes, crc32c, EMPTY_BYTES } from '../base/index.ts';
+import { assert, type Bytes, crc32c, EMPTY_BYTES } from '../base/index.ts';
 import type { StoreMark } from '../mvcc/index.ts';
 import type { Applied } from './backend.ts';
 
@@ -21,7 +21,14 @@ export const BACKEND_FORMAT = 1;
 export const RECORD_KEYS_FROM = 'r';
 export const RECORD_KEYS_TO = 's';
 export const SUMMARY_KEY = 'summary';
-export const stateKey = (name: string): string => `state/${name}`;
+export const STATE_KEYS_FROM = 'state/';
+export const STATE_KEYS_TO = 'state0';
+
+/** A state's name is ASCII: then texts are in the order of their bytes. */
+export function stateKey(name: string): string {
+  assert(/^[!-~]+$/.test(name), 'the name of a state is of visible ASCII characters');
+  return `${STATE_KEYS_FROM}${name}`;
+}
 
 const MAIN_DIGITS = 14;
 const SUB_DIGITS = 8;

@@ -17,6 +17,9 @@
  *     damaged    ... seal | record bad record seal | record       something follows the group's seal: it had been synced
  *     damaged    ... seal | record bad record seal | 0 0 0        all of the bad record was written, and yet it is bad
  *
+ * A file may begin with another entry than the one after the last, if a snapshot was put in the place of the log: then the mark in
+ * its header is that of the snapshot, and all entries before the file are void.
+ *
  * What is left are cases that bytes cannot tell: the group was synced, and later record, seal and all behind them became
  * zeros, or the bad record's length has changed as well and no seal is left. Such an end is cut and reported; the applied
  * index of the store, if it is beyond the log's end, still gives it away. A log that ends before the commit index in its own
@@ -65,7 +68,7 @@ export interface WalContents {
   readonly metadata: WalMetadata;
   readonly hardState: HardState;
   readonly snapshotMark: SnapshotMark;
-  /** Those after the snapshot mark, without a gap. */
+  /** Those after the snapshot mark, without a gap. Their data are views of the files' bytes: to copy each would take twice the time. */
   readonly entries: readonly Entry[];
   readonly lastIndex: number;
   readonly segments: readonly Segment[];
@@ -121,9 +124,8 @@ function segmentsOf(fileNames: readonly string[], directory: string): Segment[] 
 
 class WalReader {
   readonly #directory: string;
-  #buffer: Bytes = new Uint8Array(0);
-  /** The bytes of the file being read: a view of #buffer. */
-  #file: Bytes = this.#buffer;
+  /** The bytes of the file being read. */
+  #file: Bytes = EMPTY_BYTES;
   #crc = 0;
   #position = 0;
   #nextSequence: number | undefined;
@@ -136,6 +138,8 @@ class WalReader {
   /** The index before that of the first of #entries. */
   #base = 0;
   #entries: Entry[] = [];
+  /** Of the last file with which the log began anew. */
+  #anewSequence = 0;
   #cut: WalCut | undefined;
 
   constructor(directory: string) {
@@ -166,6 +170,7 @@ class WalReader {
       throw new WalDamagedError(segments[0]?.path ?? path, 0, reason);
     }
     assert(this.#metadata !== undefined, 'every segment that was read has metadata');
+    for (const segment of segments) if (segment.sequence < this.#anewSequence) segment.maxIndex = 0;
     return {
       metadata: this.#metadata,
       hardState: this.#hardState,
@@ -188,8 +193,8 @@ class WalReader {
     const file = await disk.open(path);
     try {
       const size = await file.sizeBytes();
-      if (this.#buffer.length < size) this.#buffer = new Uint8Array(size);
-      this.#file = this.#buffer.subarray(0, await file.read(this.#buffer.subarray(0, size), 0));
+      const bytes = new Uint8Array(size);
+      this.#file = bytes.subarray(0, await file.read(bytes, 0));
     } finally {
       await file.close();
     }
@@ -204,10 +209,6 @@ class WalReader {
     const stop = this.#stop;
     if (stop !== undefined && opening.crc !== this.#crc) throw new WalDamagedError(stop.path, stop.offset, stop.reason);
     if (stop === undefined) this.#base = Math.max(0, segment.firstIndex - 1);
-    else if (segment.firstIndex !== this.#lastIndex + 1) {
-      const reason = `its name says entry ${segment.firstIndex}, but entry ${this.#lastIndex + 1} is next`;
-      throw new WalDamagedError(segment.path, 0, reason);
-    }
     this.#crc = opening.crc;
     this.#position = opening.end;
     this.#nextSequence = undefined;
@@ -225,6 +226,19 @@ class WalReader {
     this.#metadataBytes = record.data.slice();
     this.#crc = record.crc;
     this.#position = record.end;
+    if (stop !== undefined && segment.firstIndex !== this.#lastIndex + 1) this.#beginAnew(segment);
+  }
+
+  /** All entries so far are void, if the header says so. Its CRC is checked when it is read in its turn. */
+  #beginAnew(segment: Segment): void {
+    const before = segment.firstIndex - 1;
+    if (headerMark(this.#file, this.#position)?.index !== before) {
+      const reason = `its name says entry ${segment.firstIndex}, but entry ${this.#lastIndex + 1} is next`;
+      throw new WalDamagedError(segment.path, 0, reason);
+    }
+    this.#base = before;
+    this.#entries = [];
+    this.#anewSequence = segment.sequence;
   }
 
   /** Takes in records until one cannot be read, and returns that. */
@@ -264,7 +278,7 @@ class WalReader {
       case 'entry': {
         const entry = decodeEntry(record.data);
         if (entry === undefined) return 'not an entry';
-        this.#takeEntry({ ...entry, data: entry.data.slice() }, segment);
+        this.#takeEntry(entry, segment);
         return undefined;
       }
       case 'hardState': {
@@ -329,6 +343,13 @@ class WalReader {
     if (!isTorn) throw new WalDamagedError(path, at, `${reason}, although all of it was written`);
     return { file: path, offset: at, bytes: written - at, reason };
   }
+}
+
+/** The snapshot mark of a file's header, in which at most a hard state comes before it. */
+function headerMark(file: Bytes, position: number): SnapshotMark | undefined {
+  let read = readWalRecord(file, position);
+  if (read.kind === 'record' && read.type === 'hardState') read = readWalRecord(file, read.end);
+  return read.kind === 'record' && read.type === 'snapshotMark' ? decodeSnapshotMark(read.data) : undefined;
 }
 
 /** How many bytes the file has up to the last that is not zero. Four at a time: most of a segment may be empty. */

@@ -75,23 +75,30 @@ export interface RecoveredWal {
   readonly metadata: WalMetadata;
   readonly hardState: HardState;
   readonly snapshotMark: SnapshotMark;
-  /** Those after the snapshot mark. */
+  /** Those after the snapshot mark. Their data are views of whole files: whoever keeps one keeps 64 MiB. */
   readonly entries: readonly Entry[];
   /** A torn write that was cut off the end. */
   readonly cut: WalCut | undefined;
 }
 
-/** One call of append or markSnapshot. */
+/** One call of append, markSnapshot or resetTo. */
 interface Call {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | undefined;
   readonly mark: SnapshotMark | undefined;
+  /** The log begins anew behind the mark. */
+  readonly resets: boolean;
 }
 
 /** Calls that go to the disk together, and the promise that they share. */
 class Group {
   readonly calls: Call[] = [];
   bytesMax = WAL_SEAL_BYTES_MAX;
+  /** Then its call is the only one. */
+  get resets(): boolean {
+    return this.calls[0]?.resets === true;
+  }
+
   readonly done: Promise<void>;
   resolve: () => void = () => undefined;
   reject: (error: Error) => void = () => undefined;
@@ -239,7 +246,7 @@ export class Wal {
     if (hardState !== undefined) assert(hardState.commit <= lastIndex, `commit ${hardState.commit} is beyond the log`);
     let bytesMax = hardState === undefined ? 0 : walRecordBytesMax(HARD_STATE_BYTES_MAX);
     for (const entry of entries) bytesMax += walEntryBytesMax(entry);
-    return this.#enqueue({ entries, hardState, mark: undefined }, lastIndex, bytesMax);
+    return this.#enqueue({ entries, hardState, mark: undefined, resets: false }, lastIndex, bytesMax);
   }
 
   /** Says that everything up to mark.index is safe elsewhere. Resolves and rejects as append does. */
@@ -247,7 +254,17 @@ export class Wal {
     assert(mark.index >= this.#mark.index, `a snapshot mark goes back, to ${mark.index}`);
     const bytesMax = walRecordBytesMax(HARD_STATE_BYTES_MAX + mark.confState.length);
     const lastIndex = Math.max(this.#queuedIndex, mark.index);
-    return this.#enqueue({ entries: [], hardState: undefined, mark }, lastIndex, bytesMax);
+    return this.#enqueue({ entries: [], hardState: undefined, mark, resets: false }, lastIndex, bytesMax);
+  }
+
+  /**
+   * Gives up every entry, those beyond mark.index too: a snapshot has taken the place of the log, and the next entry is the one after
+   * it. The hard state stays. Goes on in a new file, whose name and mark appear together: a crash leaves the old log, or none of it.
+   * Resolves and rejects as append does.
+   */
+  resetTo(mark: SnapshotMark): Promise<void> {
+    assert(mark.index > this.#mark.index, `a snapshot mark goes back, to ${mark.index}`);
+    return this.#enqueue({ entries: [], hardState: undefined, mark, resets: true }, mark.index, 0);
   }
 
   /**
@@ -287,7 +304,7 @@ export class Wal {
     if (this.#closed) return Promise.reject(new WalWriteError('it is closed'));
     if (this.#queuedBytes + bytesMax > QUEUE_BYTES_MAX) return Promise.reject(new WalWriteError('too much is waiting'));
     let group = this.#queue.at(-1);
-    if (group === undefined || group.bytesMax + bytesMax > GROUP_BYTES_MAX) {
+    if (group === undefined || call.resets || group.resets || group.bytesMax + bytesMax > GROUP_BYTES_MAX) {
       group = new Group();
       this.#queue.push(group);
     }
@@ -329,6 +346,10 @@ export class Wal {
 
   /** Writes and syncs one group. Throws WalWriteError if it had no effect; after anything else the log is dead. */
   async #commit(group: Group): Promise<void> {
+    if (group.resets) {
+      await this.#switch(group.calls[0]?.mark);
+      return;
+    }
     const end = this.#position + group.bytesMax + WAL_SEAL_BYTES_MAX;
     if (end > this.#segmentBytes && !this.#isFresh) await this.#switch();
     await this.#write(this.#encode(group));
@@ -396,15 +417,18 @@ export class Wal {
   /**
    * Goes on in a new file. Its header is synced before it gets its name, and its name before anything else is written to it;
    * then the old file is told that it has a successor, so that the loss of that one would be noticed.
+   * With a mark the log begins anew behind it: the file's header has that mark, and its name the index after it.
    */
-  async #switch(): Promise<void> {
-    const name = { sequence: this.#segment.sequence + 1, firstIndex: this.#lastIndex + 1 };
+  async #switch(newMark?: SnapshotMark): Promise<void> {
+    const mark = newMark ?? this.#mark;
+    const lastIndex = newMark?.index ?? this.#lastIndex;
+    const name = { sequence: this.#segment.sequence + 1, firstIndex: lastIndex + 1 };
     const path = `${this.#directory}/${segmentFileName(name)}`;
     const { file, path: sparePath } = await this.#spares.take().catch((cause: unknown) => {
       throw new WalWriteError('there is no room for a new file', { cause });
     });
     const writer = this.#writer;
-    writeHeader(writer, this.#crc, this.#metadata, this.#hardState, this.#mark);
+    writeHeader(writer, this.#crc, this.#metadata, this.#hardState, mark);
     const headerBytes = writer.written.length;
     const { crc } = writer;
     try {
@@ -421,6 +445,9 @@ export class Wal {
 
     this.#bytesWritten += headerBytes;
     this.#older.push(this.#segment);
+    if (newMark !== undefined) for (const segment of this.#older) segment.maxIndex = 0;
+    this.#mark = mark;
+    this.#lastIndex = lastIndex;
     this.#segment = { ...name, path, maxIndex: 0 };
     this.#file = file;
     this.#isFresh = true;
