@@ -68,7 +68,8 @@ export class RangeReading {
       operation.limit > 0 && operation.sortOrder === 'none' && !isFiltered(operation) ? operation.limit + 1 : 0;
     this.#from = operation.range.key;
     this.#end = operation.range.end ?? `${operation.range.key}\0`;
-    this.#sort = operation.sortTarget === 'key' ? undefined : new SlicedSort(comparison(operation));
+    const wantedMax = operation.limit > 0 ? operation.limit + 1 : Number.POSITIVE_INFINITY;
+    this.#sort = operation.sortTarget === 'key' ? undefined : new SlicedSort(comparison(operation), wantedMax);
     state.pins.add(this.#at);
     state.counters.ranges++;
   }

@@ -21,17 +21,20 @@ interface Run<T> {
 
 export class SlicedSort<T> {
   readonly #compare: (a: T, b: T) => number;
+  readonly #wantedMax: number;
   #filling: T[] = [];
   /** Until the first `next` in order of filling, from then on a heap: the run with the least head first. */
   readonly #runs: Run<T>[] = [];
   #draining = false;
   #length = 0;
 
-  constructor(compare: (a: T, b: T) => number) {
+  /** Of a sort of which no more than the least `wantedMax` will be taken, the rest need not be kept. */
+  constructor(compare: (a: T, b: T) => number, wantedMax: number = Number.POSITIVE_INFINITY) {
     this.#compare = compare;
+    this.#wantedMax = wantedMax;
   }
 
-  /** Items added and not yet taken. */
+  /** Items kept and not yet taken. */
   get length(): number {
     return this.#length;
   }
@@ -60,7 +63,10 @@ export class SlicedSort<T> {
 
   #closeRun(): void {
     if (this.#filling.length === 0) return;
-    this.#runs.push({ items: this.#filling.sort(this.#compare), order: this.#runs.length, at: 0 });
+    const sorted = this.#filling.sort(this.#compare);
+    const items = sorted.length > this.#wantedMax ? sorted.slice(0, this.#wantedMax) : sorted;
+    this.#length -= sorted.length - items.length;
+    this.#runs.push({ items, order: this.#runs.length, at: 0 });
     this.#filling = [];
   }
 

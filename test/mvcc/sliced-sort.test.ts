@@ -29,6 +29,20 @@ test('what goes in comes out sorted, and equals in the order in which they went 
   );
 });
 
+test('where only the least are wanted, those come out, and few others are kept', () => {
+  fc.assert(
+    fc.property(fc.nat(3000), fc.integer({ min: 1, max: 600 }), fc.nat(), (length, wantedMax, salt) => {
+      const items = Array.from({ length }, (_, i) => ({ rank: ((i + salt) * 7919) % 50, order: i }));
+      const sort = new SlicedSort<{ rank: number; order: number }>((a, b) => a.rank - b.rank, wantedMax);
+      for (const item of items) sort.add(item);
+      expect(sort.length).toBeLessThanOrEqual(Math.ceil(length / 512) * Math.min(wantedMax, 512) + 511);
+      const out = Array.from({ length: Math.min(wantedMax, length) }, () => sort.next());
+      expect(out).toEqual(items.toSorted((a, b) => a.rank - b.rank).slice(0, wantedMax));
+    }),
+    { seed: 513, numRuns: 60 },
+  );
+});
+
 test('nothing can be added once something was taken', () => {
   const sort = new SlicedSort<number>((a, b) => a - b);
   sort.add(1);
