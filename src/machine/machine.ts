@@ -57,6 +57,8 @@ const ALWAYS: ReadonlySet<MachineRequest['kind']> = new Set([
 const NO_EVENTS: readonly Event[] = [];
 const ALARMS_STATE = 'alarms';
 const MEMBERSHIP_STATE = 'membership';
+/** Raft's configuration as of the applied entry: whoever starts from this state as a snapshot needs it. */
+export const CONFIGURATION_STATE = 'configuration';
 
 export class Machine {
   readonly store: Store;
@@ -116,6 +118,7 @@ export class Machine {
         return { ok: true, result: this.#applyAlarm(request), events: NO_EVENTS };
       case 'configuration':
         this.membership.change(request.change);
+        this.#state.putState(CONFIGURATION_STATE, request.configuration);
         return this.#membershipChanged();
       case 'memberAttributes':
         this.membership.setAttributes(request.id, request.name, request.clientUrls);

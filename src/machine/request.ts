@@ -1,5 +1,6 @@
 /** What an entry of the log asks of the machine, decoded. */
 
+import type { Bytes } from '../base/index.ts';
 import type { DeleteRangeOperation, PutOperation, TxnOperation } from '../mvcc/index.ts';
 import type { AlarmType } from './alarm.ts';
 import type { MembershipChange } from './membership.ts';
@@ -22,6 +23,8 @@ export interface AlarmRequest {
 export interface ConfigurationRequest {
   readonly kind: 'configuration';
   readonly change: MembershipChange;
+  /** Raft's configuration from here on, encoded: kept with the state, for snapshots. */
+  readonly configuration: Bytes;
 }
 
 /** What a member says of itself when it starts. */

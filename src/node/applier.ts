@@ -9,7 +9,7 @@
  */
 
 import { assert, type Clock } from '../base/index.ts';
-import { decodeInternalRequest } from '../codec/index.ts';
+import { decodeInternalRequest, encodeConfiguration } from '../codec/index.ts';
 import { type Applied, decodeMembershipChange, type MachineRequest } from '../machine/index.ts';
 import type { CompactionJob, Event } from '../mvcc/index.ts';
 import type { Entry } from '../raft/index.ts';
@@ -71,6 +71,14 @@ export class Applier {
   committed(entries: readonly Entry[]): void {
     for (const entry of entries) this.#queue.push(entry);
     if (!this.#running) void this.#run();
+  }
+
+  /** The state has become that after this entry, by a snapshot. What was to be applied before it is in it. */
+  replaced({ index, term }: { readonly index: number; readonly term: number }): void {
+    this.#index = index;
+    this.#term = term;
+    this.#queue = this.#queue.filter((entry) => entry.index > index);
+    this.#wake();
   }
 
   /** Resolves once everything up to `index` is applied. */
@@ -164,7 +172,8 @@ export class Applier {
 function requestOf(entry: Entry): { id: number; asked: MachineRequest } {
   if (entry.kind === 'configuration') {
     const change = decodeMembershipChange(entry.data);
-    return { id: change.proposal, asked: { kind: 'configuration', change } };
+    const configuration = encodeConfiguration(entry.configuration);
+    return { id: change.proposal, asked: { kind: 'configuration', change, configuration } };
   }
   const { id, kind, request } = decodeInternalRequest(entry.data);
   return { id, asked: machineRequest(kind, request) };

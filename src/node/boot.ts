@@ -9,11 +9,11 @@
  * The store may be behind the log (a crash took its last batches), never ahead of it, and never behind the log's beginning.
  */
 
-import type { Clock, Logger, Prng } from '../base/index.ts';
-import { decodeConfiguration, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
-import { type ClusterMember, encodeMembershipChange } from '../machine/index.ts';
+import { type Clock, type Logger, type Prng, present } from '../base/index.ts';
+import { decodeConfiguration, type Entry, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
+import { type ClusterMember, CONFIGURATION_STATE, encodeMembershipChange } from '../machine/index.ts';
 import type { PeerAddress, PeerReceiver, PeerTransport } from '../peer/index.ts';
-import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Stored } from '../raft/index.ts';
+import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Entry as RaftEntry, type Stored } from '../raft/index.ts';
 import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
 import { AppliedState } from './applied-state.ts';
@@ -93,7 +93,8 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       memberId: metadata.nodeId,
       members: () => state.machine.membership.list(),
       receive: (message) => node?.receive(message),
-      receiveSnapshot: () => Promise.reject(new Error('this member takes no snapshots')),
+      receiveSnapshot: (message, chunks) =>
+        node?.receiveSnapshot(message, chunks) ?? Promise.reject(new Error('the member is starting')),
     });
     const running = new Node({
       identity: { ...options.identity, clusterId: metadata.clusterId, memberId: metadata.nodeId },
@@ -101,6 +102,7 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       clock,
       logger,
       observer: options.observer,
+      directory,
       state,
       watchable: new WatchableStore(state, clock),
       transport: network.transport,
@@ -171,12 +173,28 @@ async function stored(directory: DataDirectory, options: BootOptions): Promise<S
     await wal.append(first.entries.map(storedEntry), storedHardState(first.hardState));
     return first;
   }
+  if (directory.installedAhead) return await beginBehindSnapshot(directory);
   const { index, term, confState } = snapshotMark;
   const configuration = confState.length === 0 ? EMPTY_CONFIGURATION : decodeConfiguration(confState);
   const { term: currentTerm, vote, commit } = raftHardState(hardState);
   // The commit index on disk may be behind: it is written along with other things only. What was applied was committed.
   const known = { term: currentTerm, vote, commit: Math.max(commit, directory.backend.applied.index) };
-  return { hardState: known, snapshot: { index, term, configuration }, entries: entries.map(raftEntry) };
+  return { hardState: known, snapshot: { index, term, configuration }, entries: entries.map(kept) };
+}
+
+/** The entry in bytes of its own: what was read is a view of a whole file. */
+function kept(entry: Entry): RaftEntry {
+  return raftEntry({ ...entry, data: Uint8Array.from(entry.data) });
+}
+
+/** A crash came after the state was replaced by a snapshot and before the log was told: it is told now. */
+async function beginBehindSnapshot({ backend, hardState, wal }: DataDirectory): Promise<Stored> {
+  const { index, term } = backend.applied;
+  const confState = present(backend.getState(CONFIGURATION_STATE), 'the configuration in a snapshot');
+  await wal.resetTo({ index, term, confState });
+  const { term: currentTerm, vote } = raftHardState(hardState);
+  const snapshot = { index, term, configuration: decodeConfiguration(confState) };
+  return { hardState: { term: Math.max(currentTerm, term), vote: currentTerm < term ? undefined : vote, commit: index }, snapshot, entries: [] };
 }
 
 async function stop(node: Node, log: RaftLog, state: AppliedState, network: PeerNetwork | undefined): Promise<void> {

@@ -35,6 +35,11 @@ export class Checkpointer {
     });
   }
 
+  /** The state has become that after this entry, and is durable. */
+  replaced(index: number): void {
+    this.#last = index;
+  }
+
   /** Resolves when the checkpoint that is under way, if any, has ended. */
   async settled(): Promise<void> {
     await this.#running;

@@ -26,6 +26,7 @@ export class Compactor {
   /** The end of the last job asked for: the next one waits for it. */
   #last: Promise<void> = Promise.resolve();
   #stopped = false;
+  #generation = 0;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
@@ -42,12 +43,20 @@ export class Compactor {
     this.#stopped = true;
   }
 
+  /** The state has been replaced: the jobs at hand are those of another one. Who waits for them waits no longer. */
+  abandon(): void {
+    this.#generation++;
+    this.#last = Promise.resolve();
+  }
+
   async #work(job: CompactionJob): Promise<void> {
     const { clock, batchKeysMax, pauseMs, commit, finished, failed } = this.#options;
     const started = clock.now();
+    const generation = this.#generation;
     try {
       for (let done = false; !done; ) {
         if (this.#stopped) return await new Promise<void>(() => undefined);
+        if (generation !== this.#generation) return;
         const stepped = clock.now();
         done = job.step(batchKeysMax);
         commit();

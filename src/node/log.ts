@@ -9,7 +9,7 @@
 
 import type { Bytes, RequestError } from '../base/index.ts';
 import type { OutgoingSnapshot } from '../peer/index.ts';
-import type { Entry, MemberId, SoftState } from '../raft/index.ts';
+import type { Entry, MemberId, SnapshotMark, SoftState } from '../raft/index.ts';
 
 /** A snapshot, and the entry after which the state was what it holds. */
 export interface TakenSnapshot {
@@ -24,6 +24,8 @@ export interface LogOwner {
   logged(entries: readonly Entry[]): void;
   /** The whole state as of some applied entry, for a member that the log cannot help any more. */
   takeSnapshot(): Promise<TakenSnapshot>;
+  /** Raft has taken a snapshot in place of the state: make it so, durably. */
+  installSnapshot(mark: SnapshotMark): Promise<void>;
   snapshotNotSent(to: MemberId, error: Error): void;
   /** Role, term or leader have changed. */
   leadershipChanged(state: SoftState): void;

@@ -2,6 +2,7 @@
 
 import type { Bytes, ErrorCode } from '../base/index.ts';
 import type { InternalKind } from '../codec/index.ts';
+import type { StateSnapshot } from '../storage/index.ts';
 import type { Alarm, AlarmResult, ClusterMember, MembershipResult } from '../machine/index.ts';
 import type { OperationResult, RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
 
@@ -72,6 +73,8 @@ export interface Member {
   readTxn(operation: TxnOperation): Promise<TxnResult>;
   hashKv(revision: number): Promise<HashAt>;
   status(): MemberStatus;
+  /** The whole state as of now, to be sent elsewhere. To be closed by whoever asked for it. */
+  snapshot(): Promise<StateSnapshot>;
   members(): readonly ClusterMember[];
   readonly changes: MembershipChanges;
 }

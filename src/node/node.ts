@@ -13,7 +13,8 @@ import { costBytes, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import { RateLimitedLog } from '../ops/index.ts';
 import type { PeerAddress, PeerTransport } from '../peer/index.ts';
-import type { Entry, Message, SoftState } from '../raft/index.ts';
+import type { Entry, Message, MessageOf, SnapshotMark, SoftState } from '../raft/index.ts';
+import type { DataDirectory, StateSnapshot } from '../storage/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import { Applier } from './applier.ts';
@@ -28,6 +29,7 @@ import { PeersKnown } from './peers-known.ts';
 import { Proposer } from './proposer.ts';
 import type { RaftLog } from './raft-log.ts';
 import { Reader } from './reader.ts';
+import { SnapshotInstall } from './snapshot-install.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
 
 /** What a member is told of itself. */
@@ -70,6 +72,7 @@ export interface NodeParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: NodeObserver;
+  readonly directory: Pick<DataDirectory, 'stageSnapshot' | 'removeReplaced'>;
   readonly state: AppliedState;
   readonly watchable: WatchableStore;
   readonly transport: PeerTransport;
@@ -102,6 +105,7 @@ export class Node implements Member, LogOwner {
   readonly #compactor: Compactor;
   readonly #checkpointer: Checkpointer;
   readonly #peers: PeersKnown;
+  readonly #install: SnapshotInstall;
   #log: RaftLog | undefined;
   #changes: MembershipChanges | undefined;
   #reader: Reader | undefined;
@@ -119,6 +123,15 @@ export class Node implements Member, LogOwner {
     const { clock, settings, state, watchable } = parts;
     this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
     this.#peers = new PeersKnown(parts, () => state.machine.membership);
+    this.#install = new SnapshotInstall({
+      clock,
+      logger: parts.logger,
+      directory: parts.directory,
+      state,
+      step: async (message) => await this.#log?.receiveSnapshot(message),
+      replaced: (mark) => this.#stateReplaced(mark),
+      openReads: () => this.openReads,
+    });
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
     this.#compactor = new Compactor({
       clock,
@@ -174,8 +187,7 @@ export class Node implements Member, LogOwner {
     this.#proposer.start(log);
     watchable.start();
     this.#membershipChanged();
-    const pending = this.store.pendingCompaction();
-    if (pending !== undefined) void this.#compactor.run(pending);
+    this.#removePending();
     if (settings.autoCompaction !== undefined) this.#startAutoCompaction(settings.autoCompaction, log);
   }
 
@@ -202,8 +214,18 @@ export class Node implements Member, LogOwner {
     if (entries.some(({ kind }) => kind === 'configuration')) this.#peers.logged(entries);
   }
 
-  takeSnapshot(): Promise<TakenSnapshot> {
-    return Promise.reject(new Error('this version sends no snapshots'));
+  async takeSnapshot(): Promise<TakenSnapshot> {
+    const snapshot = await this.snapshot();
+    return { position: snapshot.applied, snapshot };
+  }
+
+  async installSnapshot(mark: SnapshotMark): Promise<void> {
+    await this.#install.install(mark);
+  }
+
+  /** A snapshot comes from the leader. Rejects if it cannot be taken. */
+  receiveSnapshot(message: MessageOf<'installSnapshot'>, chunks: AsyncIterable<Bytes>): Promise<void> {
+    return this.#install.receive(message, chunks);
   }
 
   snapshotNotSent(to: string, error: Error): void {
@@ -354,6 +376,10 @@ export class Node implements Member, LogOwner {
     }
   }
 
+  snapshot(): Promise<StateSnapshot> {
+    return this.#parts.state.backend.snapshot();
+  }
+
   status(): MemberStatus {
     const { settings, state } = this.#parts;
     const { backend, machine } = state;
@@ -425,6 +451,22 @@ export class Node implements Member, LogOwner {
       took: `${(seconds * 1000).toFixed(1)}ms`,
       kind: request.kind,
     });
+  }
+
+  /** In one step: nobody may see some of the old state and some of the new. */
+  #stateReplaced(mark: SnapshotMark): void {
+    this.#compactor.abandon();
+    this.#applier.replaced(mark);
+    this.#checkpointer.replaced(mark.index);
+    this.#parts.watchable.restore();
+    this.#membershipChanged();
+    this.#removePending();
+  }
+
+  /** Goes on with a removal that a crash interrupted, here or where the state comes from. */
+  #removePending(): void {
+    const pending = this.store.pendingCompaction();
+    if (pending !== undefined) void this.#compactor.run(pending);
   }
 
   #membershipChanged(): void {

@@ -19,6 +19,7 @@ import type {
   MessageOf,
   Raft,
   Ready,
+  SnapshotMark,
   Status,
   TransferResult,
   Write,
@@ -63,6 +64,10 @@ export class RaftLog implements ReplicatedLog {
   #turnEndAsked = false;
   #pumping = false;
   #closed = false;
+  /** Where the snapshots that are being sent end. */
+  readonly #sending: number[] = [];
+  /** A snapshot takes the place of the state and the log. */
+  #installing: Promise<void> | undefined;
   #ticker: Timer | undefined;
 
   constructor(options: RaftLogOptions) {
@@ -136,6 +141,13 @@ export class RaftLog implements ReplicatedLog {
     this.#askForTurnEnd();
   }
 
+  /** Hands over a snapshot's message, when the whole of it has come. Resolves when Raft has refused it, or when it is installed. */
+  async receiveSnapshot(message: MessageOf<'installSnapshot'>): Promise<void> {
+    this.#raft.step(message);
+    this.#pump();
+    await this.#installing;
+  }
+
   applied(index: number): void {
     this.#raft.appliedTo(index);
     this.#askForTurnEnd();
@@ -144,9 +156,11 @@ export class RaftLog implements ReplicatedLog {
   async release(stored: StoredPosition): Promise<void> {
     const confState = encodeConfiguration(this.#raft.configurationAt(stored.index));
     await this.#options.wal.markSnapshot({ ...stored, confState });
-    const index = Math.max(0, stored.index - this.#options.catchUpEntries);
-    this.#raft.compact(index);
-    await this.#options.wal.release(index);
+    // Whoever receives a snapshot goes on from the entry behind it.
+    const needed = Math.min(stored.index - this.#options.catchUpEntries, ...this.#sending);
+    if (needed <= 0) return;
+    this.#raft.compact(needed);
+    await this.#options.wal.release(needed);
   }
 
   async close(): Promise<void> {
@@ -237,28 +251,53 @@ export class RaftLog implements ReplicatedLog {
   async #sendSnapshot(message: MessageOf<'installSnapshot'>): Promise<void> {
     const { owner, transport } = this.#options;
     let arrived = false;
+    let taken: number | undefined;
     try {
       const { position, snapshot } = await owner.takeSnapshot();
+      this.#sending.push(position.index);
+      taken = position.index;
       const configuration = this.#raft.configurationAt(position.index);
       await transport.sendSnapshot({ ...message, snapshot: { ...position, configuration } }, snapshot);
       arrived = true;
     } catch (error) {
       owner.snapshotNotSent(message.to, error as Error);
     }
+    if (taken !== undefined) this.#sending.splice(this.#sending.indexOf(taken), 1);
     this.#raft.reportSnapshot(message.to, arrived);
     this.#askForTurnEnd();
   }
 
   /** Never rejects: a log that cannot be written ends the member. */
-  async #write({ number, entries, hardState }: Write): Promise<void> {
-    const { wal, owner } = this.#options;
+  async #write(write: Write): Promise<void> {
+    const { owner } = this.#options;
     try {
-      await wal.append(entries.map(storedEntry), hardState === undefined ? undefined : storedHardState(hardState));
+      // What follows a snapshot must not be written before it.
+      while (this.#installing !== undefined) await this.#installing;
+      if (write.snapshot !== undefined) {
+        this.#installing = this.#install(write.snapshot);
+        await this.#installing;
+        this.#installing = undefined;
+      }
+      await this.#append(write);
       if (this.#closed) return;
-      this.#raft.persisted(number);
+      this.#raft.persisted(write.number);
+      if (write.snapshot !== undefined) this.#raft.appliedTo(write.snapshot.index);
       this.#pump();
     } catch (error) {
       owner.failed(error as Error);
     }
+  }
+
+  async #install(mark: SnapshotMark): Promise<void> {
+    await this.#options.owner.installSnapshot(mark);
+    const { index, term, configuration } = mark;
+    await this.#options.wal.resetTo({ index, term, confState: encodeConfiguration(configuration) });
+  }
+
+  #append({ entries, hardState }: Write): Promise<void> {
+    return this.#options.wal.append(
+      entries.map(storedEntry),
+      hardState === undefined ? undefined : storedHardState(hardState),
+    );
   }
 }

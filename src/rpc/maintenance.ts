@@ -1,4 +1,4 @@
-/** etcdserverpb.Maintenance. Snapshot and Downgrade are not served. */
+/** etcdserverpb.Maintenance. Downgrade is not served: there is no other version to go to. */
 
 import { type Bytes, EMPTY_BYTES, ERRORS, RequestError, SERVER_VERSION, STORAGE_VERSION } from '../base/index.ts';
 import { etcdserverpb as pb } from '../gen/etcd.js';
@@ -6,6 +6,7 @@ import type { Alarm, Member } from '../node/index.ts';
 import type { Message, Method } from '../wire/index.ts';
 import { headerOf } from './header.ts';
 import { decodeMessage, encodeMessage, headerFields, uint64Of } from './message.ts';
+import { snapshotMethod } from './snapshot.ts';
 
 export function maintenanceMethods(member: Member): readonly (readonly [string, Method])[] {
   return [
@@ -14,6 +15,7 @@ export function maintenanceMethods(member: Member): readonly (readonly [string, 
     ['/etcdserverpb.Maintenance/HashKV', { kind: 'unary', handler: (request) => hashKv(member, request) }],
     ['/etcdserverpb.Maintenance/Hash', { kind: 'unary', handler: () => hash(member) }],
     ['/etcdserverpb.Maintenance/MoveLeader', { kind: 'unary', handler: (request) => moveLeader(member, request) }],
+    ['/etcdserverpb.Maintenance/Snapshot', snapshotMethod(member)],
     ['/etcdserverpb.Maintenance/Defragment', { kind: 'unary', handler: defragment }],
   ];
 }

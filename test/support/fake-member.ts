@@ -1,6 +1,7 @@
 /** A member for tests of the services: does what it is told, and remembers what it was asked. */
 
 import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../../src/mvcc/index.ts';
+import type { StateSnapshot } from '../../src/storage/index.ts';
 import type {
   ClusterMember,
   HashAt,
@@ -64,6 +65,24 @@ export class FakeMember implements Member {
 
   get isLearner(): boolean {
     return this.now.isLearner;
+  }
+
+  /** Chunks of the snapshot; `closedSnapshots` counts how many were closed. */
+  chunks: readonly Uint8Array[] = [];
+  closedSnapshots = 0;
+
+  async snapshot(): Promise<StateSnapshot> {
+    const { chunks } = this;
+    return {
+      applied: { index: 10, term: 3 },
+      sizeBytesEstimate: chunks.reduce((sum, { length }) => sum + length, 0),
+      chunks: (async function* () {
+        yield* chunks;
+      })(),
+      close: () => {
+        this.closedSnapshots++;
+      },
+    };
   }
 
   propose(proposal: Proposal): Promise<Outcome> {
