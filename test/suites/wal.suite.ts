@@ -160,6 +160,24 @@ export function walSuite(name: string, make: () => Promise<DiskUnderTest>): void
     expect(indexesOf(await reopened(again.wal, disk, directory))).toBe('101..101');
   });
 
+  withDisk('hard state and snapshot mark outlive the files that they were written to', async (disk, directory) => {
+    const confState = Uint8Array.of(0x08, 0x01);
+    const wal = await Wal.create(disk, directory, METADATA, OPTIONS);
+    await wal.append(entries(1, 10), hardState(3, 9));
+    await wal.markSnapshot({ index: 10, term: 1, confState });
+    // Does not fit beside them.
+    await wal.append([entry(11, 1, 3500)]);
+    await wal.append([entry(12, 1, 3500)]);
+    await wal.release(10);
+    const names = await segments(disk, directory);
+    expect(names.map((file) => file.slice(0, 16))).toEqual(['0000000000000001', '0000000000000002']);
+    const found = await reopened(wal, disk, directory);
+    expect(found.hardState).toEqual(hardState(3, 9));
+    expect(found.snapshotMark).toEqual({ index: 10, term: 1, confState });
+    expect(indexesOf(found)).toBe('11..12');
+    await found.wal.close();
+  });
+
   withDisk('files that are used again show nothing of what was in them', async (disk, directory) => {
     let wal = await Wal.create(disk, directory, METADATA, OPTIONS);
     let index = 0;
