@@ -5,7 +5,7 @@
  *     send send send | end of the turn: one frame to each peer
  */
 
-import type { Clock, Logger, Prng } from '../base/index.ts';
+import { assert, type Clock, type Logger, type Prng } from '../base/index.ts';
 import { encodeRaftMessage } from '../codec/index.ts';
 import type { MemberId, Message, MessageOf } from '../raft/index.ts';
 import { helloTo, type Identity } from './hello.ts';
@@ -96,6 +96,7 @@ export class GrpcPeers implements PeerTransport {
   }
 
   #push(message: Message): void {
+    assert(message.kind !== 'installSnapshot', 'a snapshot travels with its state, by sendSnapshot');
     const link = this.#links.get(message.to);
     if (link === undefined) return;
     const bytes = encodeRaftMessage(message);

@@ -29,6 +29,10 @@ export class IncomingMessages {
     if (this.#guard.from !== undefined) this.#observer.received(this.#guard.from, bytes.length);
     for (const message of frame.messages) {
       if (!this.#guard.admits(message)) return;
+      if (message.kind === 'installSnapshot') {
+        this.#guard.fail('a snapshot without its state');
+        return;
+      }
       this.#receiver.receive(message);
     }
     if (!this.#stream.write(encodePeerAck(frame.number))) this.#stream.pause();

@@ -167,7 +167,10 @@ class MemoryPeers implements PeerTransport {
 
   send(messages: readonly Message[]): void {
     if (this.#closed) return;
-    for (const message of messages) if (this.#peers.has(message.to)) this.#network.carry(message);
+    for (const message of messages) {
+      assert(message.kind !== 'installSnapshot', 'a snapshot travels with its state, by sendSnapshot');
+      if (this.#peers.has(message.to)) this.#network.carry(message);
+    }
   }
 
   async sendSnapshot(message: MessageOf<'installSnapshot'>, snapshot: OutgoingSnapshot): Promise<void> {

@@ -62,7 +62,9 @@ export class PeerLink {
   #urls: readonly string[];
   /** Counts attempts, to take the URLs in turn. */
   #attempts = 0;
+  /** Ends in a row of streams that were not open for a while: doubles the wait. */
   #failuresInARow = 0;
+  #openedAt = 0;
   #stream: MessageStream | undefined;
   #isOpen = false;
   #frameNumber = 0;
@@ -201,7 +203,7 @@ export class PeerLink {
   #opened(): void {
     const { logger, observer, peer } = this.#options;
     this.#isOpen = true;
-    this.#failuresInARow = 0;
+    this.#openedAt = this.#options.clock.now();
     observer.active(peer);
     logger.info('connected to a peer', { peer, url: this.url });
   }
@@ -213,6 +215,7 @@ export class PeerLink {
       return;
     }
     this.#tellOf(problem);
+    if (this.#isOpen && this.#options.clock.now() - this.#openedAt >= RECONNECT_MS_MAX) this.#failuresInARow = 0;
     this.#isOpen = false;
     this.#drop();
     const delayMs = Math.min(RECONNECT_MS_MIN * 2 ** this.#failuresInARow, RECONNECT_MS_MAX);

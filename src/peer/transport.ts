@@ -26,7 +26,7 @@ export const SNAPSHOT_CHUNK_BYTES_MAX: number = 256 * 1024;
 export interface PeerTransport {
   /** The other members from now on. Those who are no more among them are sent nothing. */
   setPeers(peers: readonly PeerAddress[]): void;
-  /** Sends what it can. Never waits: what does not fit the bounded queue of a peer is dropped, bulk before heartbeats and votes. */
+  /** Sends what it can, but no installSnapshot: that is for sendSnapshot. Never waits: what does not fit the bounded queue of a peer is dropped, bulk before heartbeats and votes. */
   send(messages: readonly Message[]): void;
   /**
    * Sends a snapshot beside the message stream. Resolves when the peer has the whole of it and its receiver is done; rejects with

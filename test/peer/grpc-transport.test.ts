@@ -8,10 +8,13 @@ import {
   askMembers,
   BULK_QUEUE_BYTES_MAX,
   BULK_UNACKED_BYTES_MAX,
+  CHECK_MS,
   PEER_MESSAGE_BYTES_MAX,
   type PeerObserver,
   type PeerTransport,
   PROBE_MS,
+  RECONNECT_MS_MAX,
+  RECONNECT_MS_MIN,
   SILENCE_MS_MAX,
   SNAPSHOT_STALLED_MS_MAX,
 } from '../../src/peer/index.ts';
@@ -152,6 +155,28 @@ describe('connecting', () => {
     expect(sendFailures).toBe(1);
   });
 
+  test('a peer that accepts and breaks off each time is tried less and less often', async () => {
+    const clock = new SteppedClock();
+    const port = await serveStreams((stream) => {
+      stream.onMessage((bytes) => {
+        stream.write(encodePeerAck(decodePeerFrame(bytes).number));
+        stream.end();
+      });
+    });
+    memberOne([port], clock);
+    for (let attempt = 1; attempt <= 8; attempt++) {
+      await world.until(() => events.filter((event) => event === 'disconnected 2').length === attempt);
+      clock.advance(RECONNECT_MS_MAX);
+    }
+    const waits = clock.delays.filter((delayMs) => delayMs > 0 && delayMs !== CHECK_MS);
+    expect(waits).toHaveLength(8);
+    for (const [i, wait] of waits.entries()) {
+      const longest = Math.min(RECONNECT_MS_MIN * 2 ** i, RECONNECT_MS_MAX);
+      expect(wait).toBeLessThanOrEqual(longest);
+      expect(wait).toBeGreaterThanOrEqual(longest / 2);
+    }
+  });
+
   test.each(['no url', 'http://'])('an address that is none (%s) is complained of, and corrected', async (bad) => {
     const one = world.transport('1', { logger, observer });
     one.setPeers([{ id: '2', urls: [bad] }]);
@@ -269,6 +294,15 @@ test('heartbeats overtake 16 MiB of bulk that wait', async () => {
   expect(sendFailures).toBe(0);
   const order = inbox.messages.flatMap((message) => ('prevIndex' in message ? [message.prevIndex] : []));
   expect(order).toEqual(Array.from({ length: count }, (_, i) => i));
+});
+
+test('of one turn, what is urgent goes first', async () => {
+  const [, port] = await world.serve('2', inbox);
+  const one = memberOne([port]);
+  one.send([append('1', '2', 1)]);
+  one.send([append('1', '2', 2), heartbeat('1', '2', 1)]);
+  await world.until(() => inbox.messages.length === 3);
+  expect(inbox.messages.map(({ kind }) => kind)).toEqual(['heartbeat', 'appendEntries', 'appendEntries']);
 });
 
 test('a message beyond all bounds is dropped, and the next one is not', async () => {

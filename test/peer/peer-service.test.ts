@@ -117,6 +117,7 @@ describe('a stream of messages', () => {
     ['from another', encodeRaftMessage(heartbeat('3', '2', 1)), 'a message from 3 to 2 on the stream from 1 to 2'],
     ['to another', encodeRaftMessage(heartbeat('1', '3', 1)), 'a message from 1 to 3 on the stream from 1 to 2'],
     ['that is none', Uint8Array.of(0xff, 0xff), 'unexpected EOF'],
+    ['that is a snapshot', encodeRaftMessage(installSnapshot('1', '2')), 'a snapshot without its state'],
     ['of no kind', Uint8Array.of(8, 99, 16, 1, 24, 2), 'a Raft message of kind 99'],
   ])('with a message %s ends, and no other does', async (_name, bad, text) => {
     const other = open('messages').write(frame(MESSAGE));
@@ -182,7 +183,7 @@ describe('a snapshot', () => {
 
   test('whose checksum is wrong does not count', async () => {
     const stream = open('snapshot').write(FIRST_CHUNK).write(encodeSnapshotChunk({ data }));
-    stream.write(encodeSnapshotChunk({ crc: crc32c(data) ^ 1, last: true }));
+    stream.write(encodeSnapshotChunk({ crc: (crc32c(data) ^ 1) >>> 0, last: true }));
     const end = await stream.end;
     expect(end.code).toBe(Status.aborted);
     expect(end.text).toMatch(/arrived with CRC \w+ instead of/);

@@ -97,6 +97,11 @@ export function peerSuite(name: string, makeWorld: () => PeerWorld): void {
       expect(two.inbox.messages).toEqual([heartbeat('1', '2', 2)]);
     });
 
+    test('that tell of a snapshot go along with it, or not at all', async () => {
+      const [one] = await pair(world);
+      expect(() => one.transport.send([installSnapshot('1', '2')])).toThrow('by sendSnapshot');
+    });
+
     test('are not sent after closing, nor are snapshots', async () => {
       const [one, two] = await pair(world);
       one.transport.send([heartbeat('1', '2', 1)]);

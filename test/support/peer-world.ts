@@ -74,6 +74,7 @@ export class MemoryWorld implements PeerWorld {
   readonly clock: SimulatedClock = new SimulatedClock();
   readonly network: MemoryNetwork;
   #members: TestMember[] = [];
+  #ended = false;
 
   constructor(seed = 1) {
     this.network = new MemoryNetwork(this.clock, new SeededPrng(seed));
@@ -91,12 +92,15 @@ export class MemoryWorld implements PeerWorld {
 
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
+      // A test that has failed must not go on for ever.
+      if (this.#ended) throw new Error('it has not come to this');
       await turn();
       this.clock.advance(1);
     }
   }
 
   async end(): Promise<void> {
+    this.#ended = true;
     for (const { transport } of this.#members) await transport.close();
     this.#members = [];
   }
@@ -156,6 +160,7 @@ export class GrpcWorld implements PeerWorld {
   readonly clock: Clock = new RealClock();
   readonly #closes: (() => Promise<void>)[] = [];
   #seed = 1;
+  #ended = false;
 
   atEnd(close: () => Promise<void>): void {
     this.#closes.push(close);
@@ -205,10 +210,14 @@ export class GrpcWorld implements PeerWorld {
   }
 
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (!condition()) {
+      if (this.#ended) throw new Error('it has not come to this');
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
   }
 
   async end(): Promise<void> {
+    this.#ended = true;
     await Promise.all(this.#closes.splice(0).map((close) => close()));
   }
 }

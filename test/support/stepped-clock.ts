@@ -4,6 +4,8 @@ import { type Clock, SimulatedClock, type Timer } from '../../src/base/index.ts'
 
 export class SteppedClock implements Clock {
   readonly #simulated = new SimulatedClock();
+  /** The delay of every timer that was set, in order. */
+  readonly delays: number[] = [];
 
   now(): number {
     return this.#simulated.now();
@@ -14,6 +16,7 @@ export class SteppedClock implements Clock {
   }
 
   after(delayMs: number, fire: () => void): Timer {
+    this.delays.push(delayMs);
     if (delayMs > 0) return this.#simulated.after(delayMs, fire);
     const immediate = setImmediate(fire);
     return { cancel: () => clearImmediate(immediate) };
