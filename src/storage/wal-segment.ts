@@ -14,8 +14,9 @@
  *     spare-1.tmp                              being filled; of no meaning to a reader, removed at the next start
  */
 
+import type { Clock, Timer } from '../base/index.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import { errorCode } from './disk.ts';
+import { errorCode, isOutOfSpace } from './disk.ts';
 
 /** Of a segment, as etcd's. */
 export const SEGMENT_BYTES: number = 64 * 1024 * 1024;
@@ -66,36 +67,55 @@ export interface Spare {
   readonly path: string;
 }
 
+export interface SpareOptions {
+  readonly segmentBytes: number;
+  /** With it a full disk is tried again every SPARE_RETRY_MS; without, at every call of prepare(). */
+  readonly clock: Clock | undefined;
+  /** Told when isShort changes. */
+  readonly shortChanged: (isShort: boolean) => void;
+}
+
+/** Not more often: each attempt fills what there is of a full disk, before it gives it back. */
+export const SPARE_RETRY_MS = 5000;
+
 /** Keeps at most one spare. */
 export class SpareSegments {
   readonly #disk: Disk;
   readonly #directory: string;
-  readonly #segmentBytes: number;
+  readonly #options: SpareOptions;
   #made = 0;
   #spare: Promise<Spare> | undefined;
+  #isShort = false;
+  #retry: Timer | undefined;
+  #isStopped = false;
+  #waiting: (() => void)[] = [];
 
-  constructor(disk: Disk, directory: string, segmentBytes: number) {
+  constructor(disk: Disk, directory: string, options: SpareOptions) {
     this.#disk = disk;
     this.#directory = directory;
-    this.#segmentBytes = segmentBytes;
+    this.#options = options;
   }
 
-  /** Begins to make one in the background, unless there is one. If it fails, take() will say so, or try again. */
+  /** Whether an attempt to make one has found the disk full, and none has succeeded since. */
+  get isShort(): boolean {
+    return this.#isShort;
+  }
+
+  /** Begins to make one in the background, unless there is one. If it fails, take() will try again. */
   prepare(): void {
-    if (this.#spare !== undefined) return;
-    const spare = this.#make();
-    this.#spare = spare;
-    // Failing here is no news yet: the disk may have room again by the time it is needed.
-    spare.catch(() => {
-      if (this.#spare === spare) this.#spare = undefined;
-    });
+    if (this.#spare === undefined && this.#retry === undefined && !this.#isStopped) void this.#begin(this.#make());
   }
 
   /** The spare, waiting for it if need be. Rejects, having left nothing behind, if it cannot be made. */
   take(): Promise<Spare> {
-    const spare = this.#spare ?? this.#make();
+    const spare = this.#spare ?? this.#begin(this.#make());
     this.#spare = undefined;
     return spare;
+  }
+
+  /** Resolves when the next attempt to make one has ended, whoever makes it; and when it is stopped. */
+  async nextAttempt(): Promise<void> {
+    if (!this.#isStopped) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Turns a segment that is needed no more into the spare, or removes it. Its name is durably gone when this resolves. */
@@ -107,21 +127,64 @@ export class SpareSegments {
     }
     const sparePath = this.#nextPath();
     const renamed = this.#renameDurably(path, sparePath);
-    const spare = renamed.then(() => this.#refill(sparePath));
-    this.#spare = spare;
-    spare.catch(() => {
-      if (this.#spare === spare) this.#spare = undefined;
-    });
+    void this.#begin(this.#refill(renamed, sparePath));
     await renamed;
+  }
+
+  /** No further attempts: nobody is to wait for one. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#retry?.cancel();
+    this.#wake();
   }
 
   /** Waits for what is under way and closes it. */
   async close(): Promise<void> {
+    this.stop();
     const spare = this.#spare;
     this.#spare = undefined;
     if (spare === undefined) return;
     const [made] = await Promise.allSettled([spare]);
     if (made.status === 'fulfilled') await made.value.file.close();
+  }
+
+  #begin(spare: Promise<Spare>): Promise<Spare> {
+    this.#spare = spare;
+    void this.#follow(spare);
+    return spare;
+  }
+
+  /** Never rejects: whoever takes the spare is told, and nobody else need be. */
+  async #follow(spare: Promise<Spare>): Promise<void> {
+    try {
+      await spare;
+      this.#setShort(false);
+    } catch (error) {
+      if (this.#spare === spare) this.#spare = undefined;
+      if (isOutOfSpace(error)) {
+        this.#setShort(true);
+        this.#retryLater();
+      }
+    }
+    this.#wake();
+  }
+
+  #setShort(isShort: boolean): void {
+    if (this.#isShort === isShort) return;
+    this.#isShort = isShort;
+    this.#options.shortChanged(isShort);
+  }
+
+  #retryLater(): void {
+    if (this.#isStopped) return;
+    this.#retry ??= this.#options.clock?.after(SPARE_RETRY_MS, () => {
+      this.#retry = undefined;
+      this.prepare();
+    });
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #nextPath(): string {
@@ -139,14 +202,16 @@ export class SpareSegments {
     await this.#disk.syncDirectory(this.#directory);
   }
 
-  async #refill(path: string): Promise<Spare> {
+  async #refill(renamed: Promise<void>, path: string): Promise<Spare> {
+    await renamed;
     return this.#fill(await this.#disk.open(path), path);
   }
 
   async #fill(file: DiskFile, path: string): Promise<Spare> {
     try {
-      if ((await file.sizeBytes()) > this.#segmentBytes) await file.truncate(this.#segmentBytes);
-      await fillWithZeros(file, 0, this.#segmentBytes);
+      const { segmentBytes } = this.#options;
+      if ((await file.sizeBytes()) > segmentBytes) await file.truncate(segmentBytes);
+      await fillWithZeros(file, 0, segmentBytes);
       return { file, path };
     } catch (error) {
       // Give the space back. That this may fail as well changes nothing: the first error tells more.

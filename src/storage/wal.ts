@@ -13,10 +13,14 @@
  * it and would have left a gap: WalWriteError, and the log goes on. After a sync that failed nobody knows what is on disk;
  * Linux may even have dropped the pages and say "done" next time. It is never tried again: the log is dead, WalFailedError.
  *
+ * A full disk does not stop the file in use. What can fail is the next one, and so it is made while this one is half empty. If that
+ * finds no room, isShortOfSpace says so: the owner lets nothing new begin, and what is under way has half a file to end in. An append
+ * that was let in before that is never refused for want of a file; should it need one, it waits until there is room.
+ *
  * Files, records and what a crash leaves of them: FORMAT.md in codec/, wal-segment.ts, wal-reader.ts.
  */
 
-import { assert, InvariantError, present } from '../base/index.ts';
+import { assert, type Clock, InvariantError, present } from '../base/index.ts';
 import {
   type Entry,
   encodeHardState,
@@ -30,7 +34,7 @@ import {
   walEntryBytesMax,
   walRecordBytesMax,
 } from '../codec/index.ts';
-import type { Disk, DiskFile } from './disk.ts';
+import { type Disk, type DiskFile, isOutOfSpace } from './disk.ts';
 import { WalFailedError, WalWriteError } from './wal-error.ts';
 import {
   EMPTY_HARD_STATE,
@@ -44,6 +48,7 @@ import {
   fillWithZeros,
   removeSpares,
   SEGMENT_BYTES,
+  type Spare,
   SpareSegments,
   segmentFileName,
   writeZeros,
@@ -64,6 +69,10 @@ export interface WalOptions {
   /** Told how long each sync took, and each write before it. */
   readonly onSync?: (seconds: number) => void;
   readonly onWrite?: (seconds: number) => void;
+  /** Told when isShortOfSpace changes. */
+  readonly onSpaceChange?: (isShort: boolean) => void;
+  /** For trying again to find room. Without one that is done at each append. */
+  readonly clock?: Clock;
   /** Failpoints: run before and after each sync of a group. What they throw counts as a failure of the sync. */
   readonly walBeforeSync?: () => void | Promise<void>;
   readonly walAfterSync?: () => void | Promise<void>;
@@ -94,6 +103,8 @@ interface Call {
 class Group {
   readonly calls: Call[] = [];
   bytesMax = WAL_SEAL_BYTES_MAX;
+  /** Some of it was let in when there was no lack of space: it must not fail for that. */
+  holds = false;
   /** Then its call is the only one. */
   get resets(): boolean {
     return this.calls[0]?.resets === true;
@@ -186,8 +197,11 @@ export class Wal {
   static async create(disk: Disk, directory: string, metadata: WalMetadata, options: WalOptions = {}): Promise<Wal> {
     await removeSpares(disk, directory);
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-    const spares = new SpareSegments(disk, directory, segmentBytes);
-    const { file, path: sparePath } = await spares.take();
+    const spares = spareSegments(disk, directory, options);
+    const { file, path: sparePath } = await spares.take().finally(() => {
+      // Should there be no room, nobody waits until there is.
+      if (spares.isShort) spares.stop();
+    });
     const writer = new WalRecordWriter();
     writeHeader(writer, 0, metadata, EMPTY_HARD_STATE, EMPTY_SNAPSHOT_MARK);
     file.write(writer.written, 0);
@@ -216,15 +230,21 @@ export class Wal {
     if (cut !== undefined) await fillWithZeros(file, position, position + cut.bytes);
     // What was found may be in the kernel only, if a process was killed before its sync. From here on others rely on it.
     const sealEnd = await writeSeal(file, position, crc);
-    const spares = new SpareSegments(disk, directory, options.segmentBytes ?? SEGMENT_BYTES);
+    const spares = spareSegments(disk, directory, options);
     const state = { ...contents, position: sealEnd, fileBytes: Math.max(contents.fileBytes, sealEnd) };
     const wal = new Wal(disk, directory, options, spares, contents.segments, file, state);
+    wal.#prepareNext();
     return { wal, ...recovered(contents) };
   }
 
   /** Index of the last entry that is on disk; that of the snapshot mark if there is none after it. */
   get lastIndex(): number {
     return this.#lastIndex;
+  }
+
+  /** The present file is more than half full, and there is no room on the disk for the next one. It is looked for again and again. */
+  get isShortOfSpace(): boolean {
+    return this.#spares.isShort;
   }
 
   /** Bytes written so far by this process, framing and all. */
@@ -292,6 +312,7 @@ export class Wal {
   /** Waits for what was appended, then closes the files. Ends the log with one more seal: its last group was synced. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#spares.stop();
     while (this.#running !== undefined) await this.#running;
     await this.#releasing;
     await this.#spares.close();
@@ -309,6 +330,8 @@ export class Wal {
       this.#queue.push(group);
     }
     group.calls.push(call);
+    if (!this.isShortOfSpace) group.holds = true;
+    else this.#spares.prepare();
     group.bytesMax += bytesMax;
     this.#queuedBytes += bytesMax;
     this.#queuedIndex = lastIndex;
@@ -347,11 +370,11 @@ export class Wal {
   /** Writes and syncs one group. Throws WalWriteError if it had no effect; after anything else the log is dead. */
   async #commit(group: Group): Promise<void> {
     if (group.resets) {
-      await this.#switch(group.calls[0]?.mark);
+      await this.#switch(group, group.calls[0]?.mark);
       return;
     }
     const end = this.#position + group.bytesMax + WAL_SEAL_BYTES_MAX;
-    if (end > this.#segmentBytes && !this.#isFresh) await this.#switch();
+    if (end > this.#segmentBytes && !this.#isFresh) await this.#switch(group);
     await this.#write(this.#encode(group));
     await this.#sync();
     this.#isFresh = false;
@@ -370,6 +393,10 @@ export class Wal {
         this.#lastIndex = Math.max(this.#lastIndex, mark.index);
       }
     }
+    this.#prepareNext();
+  }
+
+  #prepareNext(): void {
     if (this.#position > this.#segmentBytes * PREPARE_AT) this.#spares.prepare();
   }
 
@@ -414,19 +441,32 @@ export class Wal {
     await this.#options.walAfterSync?.();
   }
 
+  /** Waits for room if the group must not fail, or one behind it that would fail with it. Throws WalWriteError. */
+  async #takeSpare(group: Group): Promise<Spare> {
+    for (;;) {
+      try {
+        return await this.#spares.take();
+      } catch (cause) {
+        const holds = group.holds || this.#queue.some((behind) => behind.holds);
+        if (!holds || this.#closed || !isOutOfSpace(cause)) {
+          throw new WalWriteError('there is no room for a new file', { cause });
+        }
+        await this.#spares.nextAttempt();
+      }
+    }
+  }
+
   /**
    * Goes on in a new file. Its header is synced before it gets its name, and its name before anything else is written to it;
    * then the old file is told that it has a successor, so that the loss of that one would be noticed.
    * With a mark the log begins anew behind it: the file's header has that mark, and its name the index after it.
    */
-  async #switch(newMark?: SnapshotMark): Promise<void> {
+  async #switch(group: Group, newMark?: SnapshotMark): Promise<void> {
     const mark = newMark ?? this.#mark;
     const lastIndex = newMark?.index ?? this.#lastIndex;
     const name = { sequence: this.#segment.sequence + 1, firstIndex: lastIndex + 1 };
     const path = `${this.#directory}/${segmentFileName(name)}`;
-    const { file, path: sparePath } = await this.#spares.take().catch((cause: unknown) => {
-      throw new WalWriteError('there is no room for a new file', { cause });
-    });
+    const { file, path: sparePath } = await this.#takeSpare(group);
     const writer = this.#writer;
     writeHeader(writer, this.#crc, this.#metadata, this.#hardState, mark);
     const headerBytes = writer.written.length;
@@ -455,6 +495,14 @@ export class Wal {
     this.#position = headerBytes;
     this.#crc = crc;
   }
+}
+
+function spareSegments(disk: Disk, directory: string, options: WalOptions): SpareSegments {
+  return new SpareSegments(disk, directory, {
+    segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+    clock: options.clock,
+    shortChanged: (isShort) => options.onSpaceChange?.(isShort),
+  });
 }
 
 function checkSequence(entries: readonly Entry[], lastIndex: number): void {
