@@ -308,7 +308,7 @@ export class Demo {
     );
     for (const { atMostSeconds, above, all } of this.#delays) {
       this.#output.write(
-        `the server's event loop: held ${atMostSeconds * 1000} ms at most, over 8 ms in ${grouped(above)} of ${grouped(all)} samples\n`,
+        `the server's event loop: held ${atMostSeconds * 1000} ms at most, over 10 ms in ${grouped(above)} of ${grouped(all)} samples\n`,
       );
     }
   }

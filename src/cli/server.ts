@@ -60,6 +60,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     metrics.watch(booted);
     await Promise.race([booted.ready, ending.begun]);
     const clients = await serveClients({ config, clock, logger, node, metrics });
+    metrics.metrics.watchLoop();
     logger.info('ready to serve client requests', {
       'member-id': node.memberId,
       'cluster-id': node.clusterId,

@@ -198,8 +198,8 @@ export const DISTRIBUTIONS: Readonly<Record<Measurement, Distribution>> = {
   },
   eventLoopDelaySeconds: {
     name: 'watchraft_event_loop_delay_seconds',
-    help: 'How late a timer fires: how long the event loop was held.',
-    buckets: exponential(0.001, 2, 12),
+    help: 'How long the event loop was held: how late a timer fires, less what the thread waited for a processor.',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
   },
 };
 

@@ -15,6 +15,7 @@ import { watchLoopDelay } from './loop-delay.ts';
 import { COUNTS, type Counts, DISTRIBUTIONS, LABELLED, LIVE, type Live, type Measurement } from './metric-names.ts';
 import { MetricRegistry, type Observe, type Sample } from './metric-registry.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
+import { processorWait } from './processor-wait.ts';
 
 export interface MetricsOptions {
   readonly identity: {
@@ -31,6 +32,8 @@ export interface MetricsOptions {
   /** --metrics extensive: also how long each method takes. */
   readonly extensive: boolean;
   readonly clock: Clock;
+  /** How long this thread has waited for a processor so far; if not given, the system is asked. */
+  readonly processorWaitMs?: () => number;
   /** Called once at each scrape. A count that another part keeps may be given here too; it then stands instead of ours. */
   readonly live: () => Live & Partial<Counts>;
   readonly alarms: () => readonly { readonly memberId: bigint; readonly type: 'nospace' | 'corrupt' }[];
@@ -66,6 +69,8 @@ export interface Metrics {
   readonly contentType: string;
   /** The text for Prometheus. */
   readonly render: () => Promise<string>;
+  /** From now on it is measured how long the event loop is held. To be called when the member is ready: starting may take its time. */
+  readonly watchLoop: () => void;
   /** Stops measuring the event loop. */
   readonly close: () => void;
 }
@@ -90,7 +95,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   registry.readings('counter', total, ['type', 'name', 'status'], () => checks.samples());
   const methods = registerGrpcMetrics(registry, options.methods, options.extensive);
   registerProcessMetrics(registry);
-  const stop = watchLoopDelay(options.clock, observe.eventLoopDelaySeconds);
+  let stopLoop: (() => void) | undefined;
   return {
     counts,
     observe,
@@ -116,7 +121,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
       refresh();
       return registry.render();
     },
-    close: stop,
+    watchLoop: () => {
+      stopLoop ??= watchLoopDelay(
+        options.clock,
+        options.processorWaitMs ?? processorWait(),
+        observe.eventLoopDelaySeconds,
+      );
+    },
+    close: () => stopLoop?.(),
   };
 }
 
