@@ -1,0 +1,147 @@
+/**
+ * Three members as real processes: one is killed while it leads; one is cut off until only a snapshot can help it. Nothing acknowledged is lost,
+ * and a watch that is open meanwhile hears everything once, in order.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { ServerProcess } from '../../cluster/process/index.ts';
+import { type Client, connect, type Watch } from '../../src/client/index.ts';
+
+const ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
+const CLIENT_PORT = 25_200;
+
+class Cluster implements AsyncDisposable {
+  readonly #root = mkdtempSync(join(tmpdir(), 'watchraft-cluster-'));
+  readonly members: ServerProcess[] = [];
+  readonly clients: Client[] = [];
+  readonly #flags: readonly string[];
+
+  constructor(flags: readonly string[] = []) {
+    this.#flags = flags;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([0, 1, 2].map((number) => this.startMember(number)));
+  }
+
+  async startMember(number: number): Promise<void> {
+    const peer = (n: number): string => `http://127.0.0.1:${CLIENT_PORT + 10 * n + 1}`;
+    const url = peer(number);
+    const cluster = [0, 1, 2].map((n) => `n${n}=${peer(n)}`).join(',');
+    const clientPort = CLIENT_PORT + 10 * number;
+    this.members[number] = await ServerProcess.start({
+      command: [
+        process.execPath,
+        ENTRY,
+        `--name=n${number}`,
+        `--listen-peer-urls=${url}`,
+        `--initial-advertise-peer-urls=${url}`,
+        `--initial-cluster=${cluster}`,
+        ...this.#flags,
+      ],
+      dataDir: join(this.#root, `n${number}`),
+      clientPort,
+    });
+    this.clients[number] = connect({ endpoints: [`127.0.0.1:${clientPort}`] });
+  }
+
+  client(number: number): Client {
+    const client = this.clients[number];
+    if (client === undefined) throw new Error(`member ${number} was not started`);
+    return client;
+  }
+
+  member(number: number): ServerProcess {
+    const member = this.members[number];
+    if (member === undefined) throw new Error(`member ${number} was not started`);
+    return member;
+  }
+
+  async leader(): Promise<number> {
+    for (;;) {
+      for (const [number, client] of this.clients.entries()) {
+        const status = await client.status().catch(() => undefined);
+        if (status !== undefined && status.leader === status.memberId) return number;
+      }
+      await sleep(50);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.clients) client.close();
+    for (const member of this.members) process.kill(member.pid, 'SIGCONT');
+    await Promise.all(this.members.map((member) => member.kill('SIGKILL')));
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
+
+let cluster: Cluster | undefined;
+afterEach(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  cluster = undefined;
+});
+
+/** Puts until it is acknowledged: a definite refusal may be tried again, and an indefinite one of a key of its own too. */
+async function put(client: Client, key: string): Promise<void> {
+  for (;;) {
+    try {
+      await client.put(key, key);
+      return;
+    } catch {
+      await sleep(20);
+    }
+  }
+}
+
+/** Reads a watch until it has `last`. */
+async function heard(watch: Watch, last: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const event of watch) {
+    const key = Buffer.from(event.kv.key).toString();
+    keys.push(key);
+    if (key === last) return keys;
+  }
+  throw new Error('the watch ended');
+}
+
+test('the leader is killed: another takes over, and a watch on a follower hears the next put', async () => {
+  cluster = new Cluster();
+  await cluster.start();
+  const leader = await cluster.leader();
+  const follower = (leader + 1) % 3;
+  const other = (leader + 2) % 3;
+  const watch = cluster.client(follower).watch('k', { prefix: true });
+  await watch.created;
+  await put(cluster.client(other), 'k-before');
+  await cluster.member(leader).kill('SIGKILL');
+  await put(cluster.client(other), 'k-after');
+  expect(await heard(watch, 'k-after')).toEqual(['k-before', 'k-after']);
+  await cluster.startMember(leader);
+  expect((await cluster.client(leader).get('k', { prefix: true })).count).toBe(2);
+});
+
+test('a member cut off until the log is trimmed is brought back by a snapshot, and its watchers miss nothing', async () => {
+  cluster = new Cluster(['--snapshot-count=50', '--snapshot-catchup-entries=5']);
+  await cluster.start();
+  const leader = await cluster.leader();
+  const follower = (leader + 1) % 3;
+  const watch = cluster.client(follower).watch('k', { prefix: true });
+  await watch.created;
+  await put(cluster.client(leader), 'k-first');
+  process.kill(cluster.member(follower).pid, 'SIGSTOP');
+  // One after the other, each a message of its own: more of them than the leader sends without an answer.
+  const keys = Array.from({ length: 800 }, (_, i) => `k-${String(i).padStart(4, '0')}`);
+  for (const key of keys) await put(cluster.client(leader), key);
+  await put(cluster.client(leader), 'k-last');
+  process.kill(cluster.member(follower).pid, 'SIGCONT');
+  const events = await heard(watch, 'k-last');
+  expect(events).toEqual(['k-first', ...keys, 'k-last']);
+  expect(cluster.member(follower).output).toContain('applied snapshot');
+  const metrics = await (await fetch(`http://${cluster.member(follower).endpoint}/metrics`)).text();
+  expect(metrics).toMatch(/^etcd_debugging_mvcc_slow_watcher_total 0$/m);
+  expect(metrics).toMatch(/^etcd_debugging_mvcc_pending_events_total 0$/m);
+});
