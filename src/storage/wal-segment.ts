@@ -113,8 +113,8 @@ export class SpareSegments {
     return spare;
   }
 
-  /** Resolves when the next attempt to make one has ended, whoever makes it; and when it is stopped. */
-  async nextAttempt(): Promise<void> {
+  /** Resolves when an attempt to make one has not found the disk full, whoever makes it; and when it is stopped. */
+  async untilRoom(): Promise<void> {
     if (!this.#isStopped) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
@@ -164,6 +164,7 @@ export class SpareSegments {
       if (isOutOfSpace(error)) {
         this.#setShort(true);
         this.#retryLater();
+        return;
       }
     }
     this.#wake();

@@ -9,13 +9,13 @@
  *          append b, append c  (gather)   └ write b c ─ sync ──────────┐ b, c done
  *                           append d  (gathers) ...                    └ write d ...
  *
- * A write that fails (disk full) is taken back, and it fails definitely, together with everything that had gathered behind
+ * A write that fails is taken back, and it fails definitely, together with everything that had gathered behind
  * it and would have left a gap: WalWriteError, and the log goes on. After a sync that failed nobody knows what is on disk;
  * Linux may even have dropped the pages and say "done" next time. It is never tried again: the log is dead, WalFailedError.
  *
- * A full disk does not stop the file in use. What can fail is the next one, and so it is made while this one is half empty. If that
- * finds no room, isShortOfSpace says so: the owner lets nothing new begin, and what is under way has half a file to end in. An append
- * that was let in before that is never refused for want of a file; should it need one, it waits until there is room.
+ * A full disk does not stop the file in use. What there may be no room for is the next one, and so it is made while this one is half
+ * empty. If that finds the disk full, isShortOfSpace says so: the owner lets nothing new begin, and what is under way has half a file
+ * to end in. Should that not be enough, it waits until there is room: a member that lags is worth more than one that has to stop.
  *
  * Files, records and what a crash leaves of them: FORMAT.md in codec/, wal-segment.ts, wal-reader.ts.
  */
@@ -103,8 +103,6 @@ interface Call {
 class Group {
   readonly calls: Call[] = [];
   bytesMax = WAL_SEAL_BYTES_MAX;
-  /** Some of it was let in when there was no lack of space: it must not fail for that. */
-  holds = false;
   /** Then its call is the only one. */
   get resets(): boolean {
     return this.calls[0]?.resets === true;
@@ -330,8 +328,7 @@ export class Wal {
       this.#queue.push(group);
     }
     group.calls.push(call);
-    if (!this.isShortOfSpace) group.holds = true;
-    else this.#spares.prepare();
+    if (this.isShortOfSpace) this.#spares.prepare();
     group.bytesMax += bytesMax;
     this.#queuedBytes += bytesMax;
     this.#queuedIndex = lastIndex;
@@ -370,11 +367,11 @@ export class Wal {
   /** Writes and syncs one group. Throws WalWriteError if it had no effect; after anything else the log is dead. */
   async #commit(group: Group): Promise<void> {
     if (group.resets) {
-      await this.#switch(group, group.calls[0]?.mark);
+      await this.#switch(group.calls[0]?.mark);
       return;
     }
     const end = this.#position + group.bytesMax + WAL_SEAL_BYTES_MAX;
-    if (end > this.#segmentBytes && !this.#isFresh) await this.#switch(group);
+    if (end > this.#segmentBytes && !this.#isFresh) await this.#switch();
     await this.#write(this.#encode(group));
     await this.#sync();
     this.#isFresh = false;
@@ -441,17 +438,16 @@ export class Wal {
     await this.#options.walAfterSync?.();
   }
 
-  /** Waits for room if the group must not fail, or one behind it that would fail with it. Throws WalWriteError. */
-  async #takeSpare(group: Group): Promise<Spare> {
+  /** Waits for room, if there is none. Throws WalWriteError if something else is wrong, or if the log is being closed. */
+  async #takeSpare(): Promise<Spare> {
     for (;;) {
       try {
         return await this.#spares.take();
       } catch (cause) {
-        const holds = group.holds || this.#queue.some((behind) => behind.holds);
-        if (!holds || this.#closed || !isOutOfSpace(cause)) {
-          throw new WalWriteError('there is no room for a new file', { cause });
+        if (this.#closed || !isOutOfSpace(cause)) {
+          throw new WalWriteError('there can be no new file', { cause });
         }
-        await this.#spares.nextAttempt();
+        await this.#spares.untilRoom();
       }
     }
   }
@@ -461,12 +457,12 @@ export class Wal {
    * then the old file is told that it has a successor, so that the loss of that one would be noticed.
    * With a mark the log begins anew behind it: the file's header has that mark, and its name the index after it.
    */
-  async #switch(group: Group, newMark?: SnapshotMark): Promise<void> {
+  async #switch(newMark?: SnapshotMark): Promise<void> {
     const mark = newMark ?? this.#mark;
     const lastIndex = newMark?.index ?? this.#lastIndex;
     const name = { sequence: this.#segment.sequence + 1, firstIndex: lastIndex + 1 };
     const path = `${this.#directory}/${segmentFileName(name)}`;
-    const { file, path: sparePath } = await this.#takeSpare(group);
+    const { file, path: sparePath } = await this.#takeSpare();
     const writer = this.#writer;
     writeHeader(writer, this.#crc, this.#metadata, this.#hardState, mark);
     const headerBytes = writer.written.length;

@@ -15,7 +15,11 @@ const SEGMENT_BYTES = 4096;
 const SEED = Number(process.env['WAL_CRASH_SEED'] ?? 20_260_101);
 const RUNS = Number(process.env['WAL_CRASH_RUNS'] ?? 150);
 
-type Record = { readonly entry: Entry } | { readonly hardState: HardState } | { readonly mark: SnapshotMark };
+type Record =
+  | { readonly entry: Entry }
+  | { readonly hardState: HardState }
+  | { readonly mark: SnapshotMark }
+  | { readonly reset: SnapshotMark };
 
 /** What a log of these records comes to: the rules of the log, said as plainly as can be. */
 function modelState(records: readonly Record[]): string {
@@ -24,7 +28,10 @@ function modelState(records: readonly Record[]): string {
   let entries: Entry[] = [];
   for (const record of records) {
     if ('hardState' in record) hardState = record.hardState;
-    else if ('mark' in record) {
+    else if ('reset' in record) {
+      mark = record.reset;
+      entries = [];
+    } else if ('mark' in record) {
       mark = record.mark;
       entries = entries.filter(({ index }) => index > mark.index);
     } else {
@@ -100,6 +107,14 @@ class Life {
     return this.hand([{ mark }], this.wal.markSnapshot(mark));
   }
 
+  /** A snapshot takes the place of the log. It may be behind the log's end, whose entries were never committed then. */
+  reset(): Promise<void> {
+    this.lastIndex = this.floor + 1 + this.#pick(this.lastIndex - this.floor + 10);
+    this.floor = this.lastIndex;
+    const mark = { index: this.lastIndex, term: ++this.term, confState: new TextEncoder().encode(`${this.#serial++}`) };
+    return this.hand([{ reset: mark }], this.wal.resetTo(mark));
+  }
+
   /** After a crash: what was handed over and did not come through has never been. */
   revive(found: RecoveredWal, kept: number): void {
     this.wal = found.wal;
@@ -137,6 +152,7 @@ async function live(steps: readonly number[], seed: number): Promise<Life> {
   for (const [at, step] of steps.entries()) {
     if (step < 60) pending.push(life.append());
     else if (step < 66) pending.push(life.mark());
+    else if (step >= 96) pending.push(life.reset());
     else if (step < 76) pending.push(life.wal.release(below(life.random, life.lastIndex + 1)).catch(() => undefined));
     else if (step < 84) await Promise.all(pending.splice(0));
     else if (step < 88) {
@@ -154,7 +170,7 @@ async function live(steps: readonly number[], seed: number): Promise<Life> {
   return life;
 }
 
-const work = fc.array(fc.nat({ max: 95 }), { minLength: 5, maxLength: 60, size: 'max' });
+const work = fc.array(fc.nat({ max: 100 }), { minLength: 5, maxLength: 60, size: 'max' });
 
 test('whatever was acknowledged is there after any crash, and nothing else but what followed it', async () => {
   await fc.assert(
