@@ -7,7 +7,6 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, SeededPrng } from '../base/index.ts';
 import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
-import { UNOBSERVED_PEERS } from '../peer/index.ts';
 import { type DataDirectory, errorCode, hasWal, LevelTables, NodeDisk, openDataDirectory } from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
 import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
@@ -48,7 +47,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
       firstMembers,
       peers,
-      network: (end) => openPeerPort({ config, clock, logger, observer: UNOBSERVED_PEERS, end }),
+      network: (end) => openPeerPort({ config, clock, logger, observer: metrics.metrics.peers, end }),
       fastForward: config.fastForward,
       tickMs: config.heartbeatMs,
       electionTicks: Math.floor(config.electionMs / config.heartbeatMs),

@@ -14,6 +14,7 @@ import { type MethodKind, type MethodMetrics, registerGrpcMetrics } from './grpc
 import { watchLoopDelay } from './loop-delay.ts';
 import { COUNTS, type Counts, DISTRIBUTIONS, LABELLED, LIVE, type Live, type Measurement } from './metric-names.ts';
 import { MetricRegistry, type Observe, type Sample } from './metric-registry.ts';
+import { type PeerMetrics, registerPeerMetrics } from './peer-metrics.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { processorWait } from './processor-wait.ts';
 
@@ -55,6 +56,8 @@ export interface Metrics {
   readonly counts: Counts;
   /** Takes one measurement each, in the unit of the name. */
   readonly observe: Readonly<Record<Measurement, Observe>>;
+  /** Told by the transport between members. */
+  readonly peers: PeerMetrics;
   /** The numbers of a method of `methods`, to be kept by whoever serves it. Undefined for an unknown one. */
   readonly method: (name: string) => MethodMetrics | undefined;
   readonly applied: (operation: ApplyOperation, seconds: number, success: boolean) => void;
@@ -94,11 +97,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
   registry.readings('gauge', result, ['type', 'name'], () => checkResults.samples());
   registry.readings('counter', total, ['type', 'name', 'status'], () => checks.samples());
   const methods = registerGrpcMetrics(registry, options.methods, options.extensive);
+  const peers = registerPeerMetrics(registry, options.identity.memberId.toString(16));
   registerProcessMetrics(registry);
   let stopLoop: (() => void) | undefined;
   return {
     counts,
     observe,
+    peers,
     method: (name) => methods.get(name),
     applied: (operation, seconds, success) => apply('v3', operation, String(success))(seconds),
     rangeEnded: (seconds, success) => range(String(success))(seconds),
