@@ -47,7 +47,7 @@ test('the framing is etcd’s: length word, record, padding', () => {
   const crc1 = crc32c(metadata);
   const crc2 = crc32c(entry, crc1);
   const record = (type: number, crc: number, data?: Uint8Array): string =>
-    hex(walpb.Record.encode({ type, crc, ...(data === undefined ? {} : { data }) } as walpb.IRecord).finish());
+    hex(walpb.Record.encode({ type, crc, ...(data === undefined ? {} : { data }) }).finish());
   const expected = [
     ['0400000000000084', '08041000', '00000000'],
     ['0e00000000000082', record(1, crc1, metadata), '0000'],
@@ -63,7 +63,7 @@ test('messages are what every protobuf reader takes them for', () => {
     const read = raftpb.Entry.decode(encodeEntry(entry));
     expect(Number(read.Index)).toBe(entry.index);
     expect(Number(read.Term)).toBe(entry.term);
-    expect(['normal', 'confChange', 'confChangeV2'][Number(read.Type)]).toBe(entry.type);
+    expect(['normal', 'confChange', 'confChangeV2'][read.Type]).toBe(entry.type);
     expect(hex(read.Data ?? new Uint8Array(0))).toBe(hex(entry.data));
   }
   const state = raftpb.HardState.decode(encodeHardState({ term: 5, vote: 0xffff_ffff_ffff_fffen, commit: 9 }));

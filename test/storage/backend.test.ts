@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { below, present, SeededPrng } from '../../src/base/index.ts';
 import {
@@ -78,9 +78,10 @@ test('with too much unwritten it asks to wait, until half of it is written', asy
   expect(main).toBeGreaterThan(15);
   expect(main).toBeLessThan(22);
   let relieved = false;
-  const waiting = backend.pressure()?.then(() => {
+  const waiting = (async () => {
+    await backend.pressure();
     relieved = true;
-  });
+  })();
   await new Promise<void>((resolve) => setImmediate(resolve));
   expect(relieved).toBe(false);
   release();

@@ -5,12 +5,11 @@ import {
   BackendDamagedError,
   type DataDirectory,
   DataDirectoryError,
-  LevelTable,
+  LevelTables,
   MemoryDisk,
-  MemoryTable,
+  MemoryTables,
   NodeDisk,
   openDataDirectory,
-  RecordBackend,
   WalDamagedError,
 } from '../../src/storage/index.ts';
 import { bytes } from '../suites/backend.suite.ts';
@@ -28,7 +27,8 @@ function open(path: string): Promise<DataDirectory> {
     path,
     metadata: METADATA,
     wal: WAL,
-    openBackend: async (directory) => RecordBackend.open(await LevelTable.open(directory), { onFailure }),
+    tables: new LevelTables(),
+    backend: { onFailure },
   });
 }
 
@@ -138,20 +138,21 @@ test('a crash while it is being made leaves one that can be made', async () => {
   for (let seed = 0; seed < 60; seed++) {
     const random = new SeededPrng(seed);
     let disk = new MemoryDisk();
-    let table = new MemoryTable();
+    let tables = new MemoryTables();
     const openMemory = (): Promise<DataDirectory> =>
       openDataDirectory({
         disk,
         path: '/data',
         metadata: METADATA,
         wal: WAL,
-        openBackend: () => RecordBackend.open(table, { onFailure: () => undefined }),
+        tables,
+        backend: { onFailure: () => undefined },
       });
     for (let crash = 0; crash < 3; crash++) {
       const opening = openMemory().catch(() => undefined);
       for (let turns = random.next() % 60; turns > 0; turns--) await Promise.resolve();
       disk = disk.crash(random);
-      table = table.crash(random);
+      tables = tables.crash(random);
       await opening;
     }
     const data = await openMemory();

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { below, SeededPrng } from '../../src/base/index.ts';
-import { LevelTable, NodeDisk, openDataDirectory, RecordBackend } from '../../src/storage/index.ts';
+import { LevelTables, NodeDisk, openDataDirectory } from '../../src/storage/index.ts';
 import { scanned } from '../suites/backend.suite.ts';
 import { withTemporaryDirectory } from '../support/temporary-directory.ts';
 import { entry, METADATA } from '../support/wal-entry.ts';
@@ -40,8 +40,8 @@ test('nothing acknowledged is lost when the process is killed, however often', a
         path,
         metadata: METADATA,
         wal: { segmentBytes: 64 * 1024 },
-        openBackend: async (directory) =>
-          RecordBackend.open(await LevelTable.open(directory), { onFailure: () => undefined }),
+        tables: new LevelTables(),
+        backend: { onFailure: () => undefined },
       });
       expect(data.wal.lastIndex).toBeGreaterThanOrEqual(acknowledged);
       for (const [at, each] of data.entries.entries()) {

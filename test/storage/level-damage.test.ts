@@ -116,8 +116,8 @@ test('64 bytes of a table are flipped: it is refused, unless they mean nothing',
       else expect(found, `${table} part ${part}`).toBe(COMMITS);
       await rm(directory, { recursive: true });
     }
-    // What is not looked at lies at the end: a list of filters, which there are none of.
-    expect(refused).toBeGreaterThanOrEqual(22);
+    // What means nothing: summaries that a newer one has taken the place of, and at the end a list of filters, which there are none of.
+    expect(refused).toBeGreaterThanOrEqual(16);
   }
 });
 

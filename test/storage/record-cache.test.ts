@@ -1,6 +1,6 @@
 /** The cache against a naive twin: a map from key to bytes that forgets nothing. */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { present } from '../../src/base/index.ts';
 import { RecordCache } from '../../src/storage/record-cache.ts';
@@ -11,7 +11,8 @@ const SEED = 20_260_103;
 
 interface Known {
   readonly batch: number;
-  readonly value: string | 'deleted';
+  /** Length and first byte, or `deleted`. */
+  readonly value: string;
 }
 
 /** Whether the cache knows what it must, and nothing else. */

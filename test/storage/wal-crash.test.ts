@@ -4,7 +4,7 @@
  * acknowledged, at most all that were handed over, none left out in between.
  */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { below, present, SeededPrng } from '../../src/base/index.ts';
 import type { Entry, HardState, SnapshotMark } from '../../src/codec/index.ts';
@@ -64,15 +64,11 @@ class Life {
     return below(this.random, bound);
   }
 
-  hand(records: readonly Record[], done: Promise<void>): Promise<void> {
+  async hand(records: readonly Record[], done: Promise<void>): Promise<void> {
     this.records.push(...records);
     const upTo = this.records.length;
-    return done.then(
-      () => {
-        this.acknowledged = Math.max(this.acknowledged, upTo);
-      },
-      () => undefined,
-    );
+    const [appended] = await Promise.allSettled([done]);
+    if (appended.status === 'fulfilled') this.acknowledged = Math.max(this.acknowledged, upTo);
   }
 
   append(): Promise<void> {

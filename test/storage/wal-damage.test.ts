@@ -100,6 +100,12 @@ describe('a byte is damaged', () => {
   });
 });
 
+function lastSealEnd(bytes: Uint8Array): number {
+  let last = 0;
+  for (let seal = findSeal(bytes, 0); seal !== undefined; seal = findSeal(bytes, seal.end)) last = seal.end;
+  return last;
+}
+
 describe('the end of the log', () => {
   const path = '/d/0000000000000000-0000000000000000.wal';
   const large = { segmentBytes: 8192 };
@@ -119,12 +125,6 @@ describe('the end of the log', () => {
     end = lastSealEnd(disk.bytesOf(path));
     expect(end - begin).toBeGreaterThan(3000);
   });
-
-  function lastSealEnd(bytes: Uint8Array): number {
-    let last = 0;
-    for (let seal = findSeal(bytes, 0); seal !== undefined; seal = findSeal(bytes, seal.end)) last = seal.end;
-    return last;
-  }
 
   const zeroed = (from: number, to: number): MemoryDisk => {
     const copy = disk.copy();

@@ -10,6 +10,16 @@ import type { DiskUnderTest } from './disk.suite.ts';
 const SEGMENT_BYTES = 4096;
 const OPTIONS = { segmentBytes: SEGMENT_BYTES };
 
+/** Closes and opens. */
+async function reopened(wal: Wal, disk: Disk, directory: string): Promise<RecoveredWal> {
+  await wal.close();
+  return Wal.open(disk, directory, OPTIONS);
+}
+
+async function segments(disk: Disk, directory: string): Promise<readonly string[]> {
+  return (await disk.list(directory)).filter((file) => file.endsWith('.wal'));
+}
+
 export function walSuite(name: string, make: () => Promise<DiskUnderTest>): void {
   const withDisk = (what: string, run: (disk: Disk, directory: string) => Promise<void>): void => {
     test(`${name}: ${what}`, async () => {
@@ -21,15 +31,6 @@ export function walSuite(name: string, make: () => Promise<DiskUnderTest>): void
       }
     });
   };
-
-  /** Closes and opens. */
-  const reopened = async (wal: Wal, disk: Disk, directory: string): Promise<RecoveredWal> => {
-    await wal.close();
-    return Wal.open(disk, directory, OPTIONS);
-  };
-
-  const segments = async (disk: Disk, directory: string): Promise<readonly string[]> =>
-    (await disk.list(directory)).filter((file) => file.endsWith('.wal'));
 
   withDisk('a new log is empty and knows whose it is', async (disk, directory) => {
     const { wal, ...found } = await reopened(await Wal.create(disk, directory, METADATA, OPTIONS), disk, directory);

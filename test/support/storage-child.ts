@@ -4,7 +4,7 @@
  */
 
 import { argv, stdout } from 'node:process';
-import { LevelTable, NodeDisk, openDataDirectory, RecordBackend } from '../../src/storage/index.ts';
+import { LevelTables, NodeDisk, openDataDirectory } from '../../src/storage/index.ts';
 import { entry, METADATA } from './wal-entry.ts';
 
 const [path = '', every = '100'] = argv.slice(2);
@@ -13,12 +13,12 @@ const data = await openDataDirectory({
   path,
   metadata: METADATA,
   wal: { segmentBytes: 64 * 1024 },
-  openBackend: async (directory) =>
-    RecordBackend.open(await LevelTable.open(directory), {
-      onFailure: (error) => {
-        throw error;
-      },
-    }),
+  tables: new LevelTables(),
+  backend: {
+    onFailure: (error) => {
+      throw error;
+    },
+  },
 });
 const { wal, backend } = data;
 

@@ -42,6 +42,10 @@ export function indexesOf(recovered: Pick<RecoveredWal, 'entries'>): string {
     if (run !== undefined && run.term === term && run.to === index - 1) run.to = index;
     else runs.push({ term, from: index, to: index });
   }
-  const name = (index: number, term: number): string => (term === 1 ? `${index}` : `${index}@${term}`);
-  return runs.map(({ term, from, to }) => `${name(from, term)}..${name(to, term)}`).join(' ');
+  return runs
+    .map(({ term, from, to }) => {
+      const at = term === 1 ? '' : `@${term}`;
+      return `${from}${at}..${to}${at}`;
+    })
+    .join(' ');
 }
