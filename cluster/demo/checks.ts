@@ -1,7 +1,7 @@
 /** The questions that the demonstration answers at its end, and how it finds the answers. */
 
 import type { Client } from '../../src/client/index.ts';
-import { Findings } from './findings.ts';
+import { Findings } from '../report/index.ts';
 import type { Watcher } from './fleet.ts';
 import type { History } from './history.ts';
 import type { Ledger } from './ledger.ts';

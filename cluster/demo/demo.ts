@@ -19,8 +19,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type ClientError, connect } from '../../src/client/index.ts';
 import { ServerProcess } from '../process/index.ts';
+import { Findings, table } from '../report/index.ts';
 import { type Check, checkDigests, checkHistory, checkReplays, checkWrites, readStore } from './checks.ts';
-import { Findings } from './findings.ts';
 import { Fleet } from './fleet.ts';
 import { type History, readHistory } from './history.ts';
 import { Ledger } from './ledger.ts';
@@ -28,7 +28,6 @@ import { type LoopDelay, loopDelay } from './loop-delay.ts';
 import type { DemoOptions } from './options.ts';
 import { dumpAvail } from './packages.ts';
 import { grouped, type Output, ProgressBar } from './progress-bar.ts';
-import { table } from './table.ts';
 import { planWatchers, type WatcherPlan } from './watcher-plan.ts';
 import { type Write, writeAll } from './writer.ts';
 

@@ -4,8 +4,8 @@
  */
 
 import type { Client } from '../../src/client/index.ts';
+import { Findings } from '../report/index.ts';
 import { Digest } from './digest.ts';
-import { Findings } from './findings.ts';
 import type { Watcher } from './fleet.ts';
 import type { Ledger } from './ledger.ts';
 import { PREFIX } from './packages.ts';

@@ -5,7 +5,7 @@
 
 import { crc32 } from 'node:zlib';
 import type { WatchEvent } from '../../src/client/index.ts';
-import { Findings } from './findings.ts';
+import { Findings } from '../report/index.ts';
 import { textOf } from './replay.ts';
 
 /** Tells one write from every other, in a few bytes. */

@@ -1,7 +1,7 @@
 /** The command line of the demonstration. */
 
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { commandOf } from '../process/index.ts';
 
 export interface DemoOptions {
   readonly packagesMax: number;
@@ -24,8 +24,6 @@ export const USAGE = `npm run demo -- [flags]
                    --advertise-client-urls are put after it (node dist/cli/main.js)
 `;
 
-const NODE_ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
-
 /** Throws a TypeError that says what is wrong with the arguments; undefined: help was asked for. */
 export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const { values } = parseArgs({
@@ -40,14 +38,12 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
     },
   });
   if (values.help === true) return undefined;
-  const [program, ...rest] = values.server?.trim().split(/\s+/) ?? [process.execPath, NODE_ENTRY];
-  if (program === undefined || program === '') throw new TypeError('--server: a command is wanted');
   return {
     packagesMax: values.packages === undefined ? Number.MAX_SAFE_INTEGER : count('--packages', values.packages),
     watchers: count('--watchers', values.watchers),
     seed: count('--seed', values.seed),
     clientPort: count('--port', values.port),
-    server: [program, ...rest],
+    server: commandOf(values.server),
   };
 }
 

@@ -15,8 +15,8 @@
 
 import { crc32 } from 'node:zlib';
 import type { KeyValue, WatchBatch, WatchEvent, WatchFilter } from '../../src/client/index.ts';
+import { Findings } from '../report/index.ts';
 import { Digest } from './digest.ts';
-import { Findings } from './findings.ts';
 
 /** What is kept of a pair. */
 export interface Held {

@@ -1,3 +1,4 @@
 /** Real processes, from outside. */
 
+export { commandOf, requireBuilt } from './command.ts';
 export { type Exit, type ServerOptions, ServerProcess } from './server-process.ts';

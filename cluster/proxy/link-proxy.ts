@@ -77,8 +77,8 @@ export class LinkProxy {
     const behind = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
     this.#keep(behind);
     // What comes before the connection stands waits in it; if it never does, the pipe back tells the opener.
-    new Pipe(opened, behind, route.forth);
-    new Pipe(behind, opened, route.back);
+    route.forth.listen(new Pipe(opened, behind, route.forth));
+    route.back.listen(new Pipe(behind, opened, route.back));
     opened.resume();
   }
 

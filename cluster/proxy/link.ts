@@ -38,7 +38,7 @@ export class Link {
   /** Changes what is named and leaves the rest. */
   set(change: Partial<LinkState>): void {
     this.#state = { ...this.#state, ...change };
-    for (const listener of [...this.#listeners]) listener.changed();
+    for (const listener of this.#listeners) listener.changed();
   }
 
   heal(): void {
@@ -47,7 +47,7 @@ export class Link {
 
   /** Ends the connections that use the link. */
   reset(): void {
-    for (const listener of [...this.#listeners]) listener.reset();
+    for (const listener of this.#listeners) listener.reset();
   }
 
   listen(listener: LinkListener): void {

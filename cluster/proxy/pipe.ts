@@ -4,6 +4,7 @@
  *
  *     source --data--> [ due 10.2 | due 10.3 | end, due 10.3 ] --write--> sink
  *
+ * Whoever makes a pipe lets it listen to its link; it stops listening by itself.
  * The end of the source, and its sudden death, travel in the same queue: while the link is cut nobody hears of them.
  */
 
@@ -36,7 +37,6 @@ export class Pipe implements LinkListener {
     this.#source = source;
     this.#sink = sink;
     this.#link = link;
-    link.listen(this);
     source.on('data', (bytes: Buffer) => {
       this.#queueBytes += bytes.length;
       if (this.#queueBytes >= QUEUE_BYTES_MAX) source.pause();

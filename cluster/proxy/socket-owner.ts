@@ -35,7 +35,7 @@ export function inodeOf(table: string, near: string, far: string): string | unde
   for (const row of table.split('\n')) {
     const [, local, remote, , , , , , , inode] = row.trim().split(/\s+/);
     // Six bytes of IPv4 are the end of an address that is mapped into IPv6.
-    if (local?.endsWith(near) === true && remote?.endsWith(far) === true && inode !== '0') return inode;
+    if (local?.endsWith(near) && remote?.endsWith(far) && inode !== '0') return inode;
   }
   return undefined;
 }
@@ -46,7 +46,7 @@ export function hexAddress(address: string, port: number): string {
     .replace(/^::ffff:/, '')
     .split('.')
     .map(Number);
-  const hex = bytes.reverse().map((byte) => byte.toString(16).padStart(2, '0'));
+  const hex = bytes.toReversed().map((byte) => byte.toString(16).padStart(2, '0'));
   return `${hex.join('')}:${port.toString(16).padStart(4, '0')}`.toUpperCase();
 }
 

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { Findings } from '../../../cluster/demo/findings.ts';
 import { Ledger } from '../../../cluster/demo/ledger.ts';
 import { loopDelayOf } from '../../../cluster/demo/loop-delay.ts';
 import { parseOptions } from '../../../cluster/demo/options.ts';
 import { grouped, ProgressBar } from '../../../cluster/demo/progress-bar.ts';
-import { table } from '../../../cluster/demo/table.ts';
 import { isSlow, planWatchers, STREAMS, watches } from '../../../cluster/demo/watcher-plan.ts';
+import { Findings, table } from '../../../cluster/report/index.ts';
 import type { WatchEvent } from '../../../src/client/index.ts';
 
 const put = (key: string, value: string, modRevision: number): WatchEvent => ({

@@ -130,15 +130,16 @@ test('a cut link keeps the end of a connection to itself', async () => {
 test('nothing reaches the member behind over a new connection while either direction is cut', async () => {
   let reached = false;
   const { client, server, back } = await line(25004, (_forth, cutBack) => cutBack.set({ cut: true }));
-  void server.then(() => {
+  const told = server.then((socket) => {
     reached = true;
+    return socket;
   });
   await once(client, 'connect');
   client.write('hello');
   await turns(20);
   expect(reached).toBe(false);
   back.heal();
-  expect((await read(await server, 5)).toString()).toBe('hello');
+  expect((await read(await told, 5)).toString()).toBe('hello');
 });
 
 test('a delayed link gives bytes no sooner than that', async () => {

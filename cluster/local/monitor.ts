@@ -1,0 +1,100 @@
+/**
+ * What the members say of themselves: Maintenance Status, which a member answers without asking the others, and the gauges of
+ * /metrics. A member that does not answer in time is silent; what it said before is not repeated as if it still held.
+ */
+
+import { type Client, connect, type MemberStatus } from '../../src/client/index.ts';
+import { clientEndpointOf } from './layout.ts';
+import type { Member } from './member.ts';
+
+export type Role = 'leader' | 'follower' | 'candidate' | 'learner' | 'silent' | 'paused' | 'down';
+
+export interface Gauges {
+  readonly watchers: number;
+  readonly slowWatchers: number;
+  readonly pendingEvents: number;
+}
+
+export interface MemberView {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly pid: number | undefined;
+  readonly role: Role;
+  readonly status: MemberStatus | undefined;
+  readonly gauges: Gauges | undefined;
+}
+
+export interface ClusterView {
+  readonly members: readonly MemberView[];
+  /** Of the highest term that is led; undefined if nobody says that there is one. */
+  readonly leader: string | undefined;
+  readonly term: number;
+}
+
+const ANSWER_WITHIN_MS = 700;
+
+export class Monitor {
+  readonly #clients = new Map<string, Client>();
+  /** Ids do not change while a cluster runs: the leader can be named even when it is silent. */
+  readonly #names = new Map<bigint, string>();
+
+  async look(members: readonly Member[]): Promise<ClusterView> {
+    const views = await Promise.all(members.map((member) => this.#lookAt(member)));
+    const led = views
+      .map(({ status }) => status)
+      .filter((status) => status !== undefined && status.leader !== 0n)
+      .reduce((best, status) => (best === undefined || (status?.term ?? 0) > best.term ? status : best), undefined);
+    const term = Math.max(0, ...views.map(({ status }) => status?.term ?? 0));
+    return { members: views, leader: led === undefined ? undefined : this.#names.get(led.leader), term };
+  }
+
+  close(): void {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+
+  async #lookAt(member: Member): Promise<MemberView> {
+    const endpoint = clientEndpointOf(member.place);
+    const view = { name: member.name, endpoint, pid: member.pid };
+    if (member.state !== 'running') return { ...view, role: member.state, status: undefined, gauges: undefined };
+    const [status, gauges] = await Promise.all([this.#status(endpoint), gaugesAt(endpoint)]);
+    if (status !== undefined) this.#names.set(status.memberId, member.name);
+    return { ...view, role: roleOf(status), status, gauges };
+  }
+
+  async #status(endpoint: string): Promise<MemberStatus | undefined> {
+    let client = this.#clients.get(endpoint);
+    if (client === undefined) {
+      client = connect({ endpoints: [endpoint], deadlineMs: ANSWER_WITHIN_MS });
+      this.#clients.set(endpoint, client);
+    }
+    return client.status().catch(() => undefined);
+  }
+}
+
+function roleOf(status: MemberStatus | undefined): Role {
+  if (status === undefined) return 'silent';
+  if (status.isLearner) return 'learner';
+  if (status.leader === 0n) return 'candidate';
+  return status.leader === status.memberId ? 'leader' : 'follower';
+}
+
+async function gaugesAt(endpoint: string): Promise<Gauges | undefined> {
+  try {
+    const response = await fetch(`http://${endpoint}/metrics`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    return gaugesOf(await response.text());
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads the text of /metrics. */
+export function gaugesOf(metrics: string): Gauges {
+  const value = (name: string): number =>
+    Number(new RegExp(`^etcd_debugging_mvcc_${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(metrics)?.[1] ?? 0);
+  return {
+    watchers: value('watcher_total'),
+    slowWatchers: value('slow_watcher_total'),
+    pendingEvents: value('pending_events_total'),
+  };
+}
