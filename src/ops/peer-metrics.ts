@@ -35,73 +35,75 @@ export interface PeerMetrics {
   snapshotReceiveEnded(from: string, ok: boolean, seconds: number): void;
 }
 
+type LinkMetrics = Omit<PeerMetrics, keyof SnapshotMetrics>;
+type SnapshotMetrics = Pick<
+  PeerMetrics,
+  'snapshotSendStarted' | 'snapshotSendEnded' | 'snapshotReceiveStarted' | 'snapshotReceiveEnded'
+>;
+
 const exponential = (start: number, factor: number, count: number): number[] =>
   Array.from({ length: count }, (_, exponent) => start * factor ** exponent);
 
-/** `local` is this member's id in hexadecimal. */
-export function registerPeerMetrics(registry: MetricRegistry, local: string): PeerMetrics {
-  const network = (name: string, help: string): { name: string; help: string } => ({
-    name: `etcd_network_${name}`,
-    help,
-  });
-  const perPeer = (type: 'counter' | 'gauge', name: string, label: string, help: string): ByPeer => {
+/** Makes numbers by peer: the families all begin with etcd_network_. */
+class PeerFamilies {
+  readonly #registry: MetricRegistry;
+
+  constructor(registry: MetricRegistry) {
+    this.#registry = registry;
+  }
+
+  numbers(type: 'counter' | 'gauge', name: string, label: string, help: string): ByPeer {
     const numbers = new ByPeer();
-    registry.readings(type, network(name, help), [label], () => numbers.samples());
+    this.#registry.readings(type, { name: `etcd_network_${name}`, help }, [label], () => numbers.samples());
     return numbers;
-  };
-  const pairs = (type: 'counter' | 'gauge', name: string, help: string): ByPeer => {
+  }
+
+  /** Labelled with both ends. */
+  pairs(type: 'counter' | 'gauge', name: string, local: string, help: string): ByPeer {
     const numbers = new ByPeer();
-    registry.readings(type, network(name, help), ['Local', 'Remote'], () => numbers.samples(local));
+    const labels = ['Local', 'Remote'];
+    this.#registry.readings(type, { name: `etcd_network_${name}`, help }, labels, () => numbers.samples(local));
     return numbers;
-  };
-  const durations = (name: string, label: string, help: string, buckets: number[]): ((peer: string) => Observe) => {
-    const children = registry.histograms(network(name, help), [label], buckets);
+  }
+
+  durations(name: string, label: string, help: string, buckets: number[]): (peer: string) => Observe {
+    const children = this.#registry.histograms({ name: `etcd_network_${name}`, help }, [label], buckets);
     const made = new Map<string, Observe>();
     return (peer) => {
       const observe = made.get(peer) ?? children(peer);
       made.set(peer, observe);
       return observe;
     };
-  };
+  }
+}
 
-  const known = pairs('gauge', 'known_peers', '1 for each peer that this member talks to.');
-  const active = pairs('gauge', 'active_peers', '1 for each peer that answers.');
-  const disconnected = pairs('counter', 'disconnected_peers_total', 'Connections to the peer that broke.');
-  const sent = perPeer('counter', 'peer_sent_bytes_total', 'To', 'Bytes sent to the peer.');
-  const received = perPeer('counter', 'peer_received_bytes_total', 'From', 'Bytes received from the peer.');
-  const sentFailures = perPeer('counter', 'peer_sent_failures_total', 'To', 'Messages to the peer that were dropped.');
-  const receivedFailures = perPeer(
+/** `local` is this member's id in hexadecimal. */
+export function registerPeerMetrics(registry: MetricRegistry, local: string): PeerMetrics {
+  const families = new PeerFamilies(registry);
+  return { ...linkMetrics(families, local), ...snapshotMetrics(families) };
+}
+
+function linkMetrics(families: PeerFamilies, local: string): LinkMetrics {
+  const known = families.pairs('gauge', 'known_peers', local, '1 for each peer that this member talks to.');
+  const active = families.pairs('gauge', 'active_peers', local, '1 for each peer that answers.');
+  const broken = families.pairs('counter', 'disconnected_peers_total', local, 'Connections to the peer that broke.');
+  const sent = families.numbers('counter', 'peer_sent_bytes_total', 'To', 'Bytes sent to the peer.');
+  const received = families.numbers('counter', 'peer_received_bytes_total', 'From', 'Bytes received from the peer.');
+  const dropped = families.numbers(
+    'counter',
+    'peer_sent_failures_total',
+    'To',
+    'Messages to the peer that were dropped.',
+  );
+  const refused = families.numbers(
     'counter',
     'peer_received_failures_total',
     'From',
     'Streams of the peer that were refused.',
   );
-  const sendInflights = perPeer('gauge', 'snapshot_send_inflights_total', 'To', 'Snapshots being sent.');
-  const sendOk = perPeer('counter', 'snapshot_send_success', 'To', 'Snapshots sent.');
-  const sendFailed = perPeer('counter', 'snapshot_send_failures', 'To', 'Snapshots not sent.');
-  const receiveInflights = perPeer('gauge', 'snapshot_receive_inflights_total', 'From', 'Snapshots being received.');
-  const receiveOk = perPeer('counter', 'snapshot_receive_success', 'From', 'Snapshots received.');
-  const receiveFailed = perPeer('counter', 'snapshot_receive_failures', 'From', 'Snapshots not received.');
-  const roundTrip = durations(
-    'peer_round_trip_time_seconds',
-    'To',
-    'From a message to its acknowledgement.',
-    exponential(0.0001, 2, 16),
-  );
-  const sendTime = durations(
-    'snapshot_send_total_duration_seconds',
-    'To',
-    'Time to send a snapshot.',
-    exponential(0.1, 2, 10),
-  );
-  const receiveTime = durations(
-    'snapshot_receive_total_duration_seconds',
-    'From',
-    'Time to receive a snapshot.',
-    exponential(0.1, 2, 10),
-  );
+  const help = 'From a message to its acknowledgement.';
+  const roundTrip = families.durations('peer_round_trip_time_seconds', 'To', help, exponential(0.0001, 2, 16));
   const connected = new Set<string>();
-
   return {
     known: (peer) => known.add(peer, 1),
     forgotten: (peer) => {
@@ -115,24 +117,36 @@ export function registerPeerMetrics(registry: MetricRegistry, local: string): Pe
     disconnected: (peer) => {
       if (!connected.delete(peer)) return;
       active.add(peer, -1);
-      disconnected.add(peer, 1);
+      broken.add(peer, 1);
     },
     roundTrip: (to, seconds) => roundTrip(to)(seconds),
     sent: (to, bytes) => sent.add(to, bytes),
     received: (from, bytes) => received.add(from, bytes),
-    sendFailed: (to, messages) => sentFailures.add(to, messages),
-    receiveFailed: (from) => receivedFailures.add(from, 1),
-    snapshotSendStarted: (to) => sendInflights.add(to, 1),
-    snapshotSendEnded: (to, ok, seconds) => {
-      sendInflights.add(to, -1);
-      (ok ? sendOk : sendFailed).add(to, 1);
-      sendTime(to)(seconds);
-    },
-    snapshotReceiveStarted: (from) => receiveInflights.add(from, 1),
-    snapshotReceiveEnded: (from, ok, seconds) => {
-      receiveInflights.add(from, -1);
-      (ok ? receiveOk : receiveFailed).add(from, 1);
-      receiveTime(from)(seconds);
-    },
+    sendFailed: (to, messages) => dropped.add(to, messages),
+    receiveFailed: (from) => refused.add(from, 1),
   };
+}
+
+function snapshotMetrics(families: PeerFamilies): SnapshotMetrics {
+  const direction = (
+    way: 'send' | 'receive',
+    label: string,
+    done: string,
+  ): [(peer: string) => void, (peer: string, ok: boolean, seconds: number) => void] => {
+    const inflights = families.numbers('gauge', `snapshot_${way}_inflights_total`, label, `Snapshots being ${done}.`);
+    const successes = families.numbers('counter', `snapshot_${way}_success`, label, `Snapshots ${done}.`);
+    const failures = families.numbers('counter', `snapshot_${way}_failures`, label, `Snapshots not ${done}.`);
+    const help = `Time until a snapshot was ${done}.`;
+    const time = families.durations(`snapshot_${way}_total_duration_seconds`, label, help, exponential(0.1, 2, 10));
+    const started = (peer: string): void => inflights.add(peer, 1);
+    const ended = (peer: string, ok: boolean, seconds: number): void => {
+      inflights.add(peer, -1);
+      (ok ? successes : failures).add(peer, 1);
+      time(peer)(seconds);
+    };
+    return [started, ended];
+  };
+  const [snapshotSendStarted, snapshotSendEnded] = direction('send', 'To', 'sent');
+  const [snapshotReceiveStarted, snapshotReceiveEnded] = direction('receive', 'From', 'received');
+  return { snapshotSendStarted, snapshotSendEnded, snapshotReceiveStarted, snapshotReceiveEnded };
 }

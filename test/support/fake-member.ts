@@ -1,7 +1,6 @@
 /** A member for tests of the services: does what it is told, and remembers what it was asked. */
 
 import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../../src/mvcc/index.ts';
-import type { StateSnapshot } from '../../src/storage/index.ts';
 import type {
   ClusterMember,
   HashAt,
@@ -11,6 +10,7 @@ import type {
   Outcome,
   Proposal,
 } from '../../src/node/index.ts';
+import type { StateSnapshot } from '../../src/storage/index.ts';
 
 const RANGE_RESULT: RangeResult = { kind: 'range', kvs: [], more: false, count: 0, revision: 7 };
 

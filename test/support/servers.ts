@@ -3,12 +3,12 @@
  * and this project's node.
  */
 
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ServerProcess } from '../../cluster/process/index.ts';
+import { hasTools } from './tools.ts';
 
 /** Something that can be started and then speaks etcd's API. */
 export interface Target {
@@ -57,16 +57,9 @@ export const watchraft: Target = {
   },
 };
 
-/** Whether Debian's etcd-server and etcd-client are there. Where they must be (CI is set), missing ones are an error. */
+/** Whether Debian's etcd-server and etcd-client are there. */
 export function hasEtcd(): boolean {
-  try {
-    execFileSync('etcd', ['--version'], { stdio: 'ignore' });
-    execFileSync('etcdctl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch (error) {
-    if (process.env['CI'] === undefined) return false;
-    throw new Error('etcd and etcdctl are needed: apt-get install etcd-server etcd-client', { cause: error });
-  }
+  return hasTools('etcd', 'etcdctl');
 }
 
 /** The targets that can be run on this machine. */
