@@ -22,6 +22,6 @@ export function processorWait(): () => number {
   const text = Buffer.alloc(TEXT_BYTES_MAX);
   return () => {
     const bytes = readSync(file, text, 0, TEXT_BYTES_MAX, 0);
-    return Number(text.latin1Slice(0, bytes).split(' ')[1]) / NANOSECONDS_PER_MS;
+    return Number(text.toString('latin1', 0, bytes).split(' ')[1]) / NANOSECONDS_PER_MS;
   };
 }
