@@ -1,7 +1,7 @@
 /** The services of one member on its client port, and on the addresses for metrics. */
 
 import { randomInt } from 'node:crypto';
-import type { Clock, Logger } from '../base/index.ts';
+import { type Clock, InvariantError, type Logger } from '../base/index.ts';
 import type { Node } from '../node/index.ts';
 import { httpRoutes, receiveBytesMax, ServingState, services, watchMethod } from '../rpc/index.ts';
 import { ClientPort, HttpServer, PortMux } from '../wire/index.ts';
@@ -68,7 +68,11 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
       keepaliveIntervalMs: config.keepalive.intervalMs,
       keepaliveTimeoutMs: config.keepalive.timeoutMs,
       observer: metrics.callObserver,
-      onError: (method, error) => logger.error('answering a call failed', { method, error }),
+      onError: (method, error) => {
+        logger.error('answering a call failed', { method, error });
+        // The member has lost its footing: whoever asks next must not be answered by it.
+        if (error instanceof InvariantError) node.failed(error);
+      },
     },
     http,
   });

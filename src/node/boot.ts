@@ -10,10 +10,25 @@
  */
 
 import { type Clock, type Logger, type Prng, present } from '../base/index.ts';
-import { decodeConfiguration, type Entry, raftEntry, raftHardState, raftId, storedEntry, storedHardState } from '../codec/index.ts';
+import {
+  decodeConfiguration,
+  type Entry,
+  raftEntry,
+  raftHardState,
+  raftId,
+  storedEntry,
+  storedHardState,
+} from '../codec/index.ts';
 import { type ClusterMember, CONFIGURATION_STATE, encodeMembershipChange } from '../machine/index.ts';
 import type { PeerAddress, PeerReceiver, PeerTransport } from '../peer/index.ts';
-import { bootstrapped, EMPTY_CONFIGURATION, LIMITS_DEFAULT, Raft, type Entry as RaftEntry, type Stored } from '../raft/index.ts';
+import {
+  bootstrapped,
+  EMPTY_CONFIGURATION,
+  LIMITS_DEFAULT,
+  Raft,
+  type Entry as RaftEntry,
+  type Stored,
+} from '../raft/index.ts';
 import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
 import { AppliedState } from './applied-state.ts';
@@ -194,7 +209,11 @@ async function beginBehindSnapshot({ backend, hardState, wal }: DataDirectory): 
   await wal.resetTo({ index, term, confState });
   const { term: currentTerm, vote } = raftHardState(hardState);
   const snapshot = { index, term, configuration: decodeConfiguration(confState) };
-  return { hardState: { term: Math.max(currentTerm, term), vote: currentTerm < term ? undefined : vote, commit: index }, snapshot, entries: [] };
+  return {
+    hardState: { term: Math.max(currentTerm, term), vote: currentTerm < term ? undefined : vote, commit: index },
+    snapshot,
+    entries: [],
+  };
 }
 
 async function stop(node: Node, log: RaftLog, state: AppliedState, network: PeerNetwork | undefined): Promise<void> {

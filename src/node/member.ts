@@ -2,9 +2,9 @@
 
 import type { Bytes, ErrorCode } from '../base/index.ts';
 import type { InternalKind } from '../codec/index.ts';
-import type { StateSnapshot } from '../storage/index.ts';
 import type { Alarm, AlarmResult, ClusterMember, MembershipResult } from '../machine/index.ts';
 import type { OperationResult, RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
+import type { StateSnapshot } from '../storage/index.ts';
 
 /** A request for the log: the encoded request message, as it came or as it was rebuilt. */
 export interface Proposal {

@@ -14,7 +14,7 @@ import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from
 import { RateLimitedLog } from '../ops/index.ts';
 import type { PeerAddress, PeerTransport } from '../peer/index.ts';
 import type { Entry, Message, MessageOf, SnapshotMark, SoftState } from '../raft/index.ts';
-import type { DataDirectory, StateSnapshot } from '../storage/index.ts';
+import { BackendDamagedError, type DataDirectory, type StateSnapshot } from '../storage/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import { Applier } from './applier.ts';
@@ -245,6 +245,10 @@ export class Node implements Member, LogOwner {
 
   /** The store cannot be written any more: writes are refused, reads go on. What is logged and not stored comes back at the next start. */
   storeFailed(error: Error): void {
+    if (error instanceof BackendDamagedError) {
+      this.failed(error);
+      return;
+    }
     this.#proposer.refuse('logFailed');
     this.#parts.logger.error('the store cannot be written: writes are refused until the member is restarted', {
       error: error.message,

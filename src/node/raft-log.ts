@@ -137,7 +137,7 @@ export class RaftLog implements ReplicatedLog {
   /** A message has come from another member. */
   receive(message: Message): void {
     if (this.#closed) return;
-    this.#raft.step(message);
+    this.#guarded(() => this.#raft.step(message));
     this.#askForTurnEnd();
   }
 
@@ -175,10 +175,12 @@ export class RaftLog implements ReplicatedLog {
   #tickLater(): void {
     this.#ticker = this.#options.clock.after(this.#options.tickMs, () => {
       this.#tickLater();
-      this.#raft.tick();
-      this.#reads.expire();
-      this.#giveUpLeaderless();
-      this.#pump();
+      this.#guarded(() => {
+        this.#raft.tick();
+        this.#reads.expire();
+        this.#giveUpLeaderless();
+        this.#pump();
+      });
     });
   }
 
@@ -187,10 +189,22 @@ export class RaftLog implements ReplicatedLog {
     this.#turnEndAsked = true;
     this.#options.clock.after(0, () => {
       this.#turnEndAsked = false;
-      this.#proposeWaiting();
-      this.#reads.putQuestion();
-      this.#pump();
+      this.#guarded(() => {
+        this.#proposeWaiting();
+        this.#reads.putQuestion();
+        this.#pump();
+      });
     });
+  }
+
+  /** What breaks in here is an invariant of Raft's, this member's or another's: going on could lose what others rely on. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#closed = true;
+      this.#options.owner.failed(error as Error);
+    }
   }
 
   /** Hands over what waits, if there is a leader to hand it to. */

@@ -73,7 +73,10 @@ export class SnapshotInstall {
   /** Raft has taken the snapshot. Rejects if the disk fails: then nobody knows which state is started with, and the member must stop. */
   async install(mark: SnapshotMark): Promise<void> {
     const staged = this.#staged;
-    assert(staged?.index === mark.index, `snapshot ${mark.index} is to be installed, but ${staged?.index ?? 'none'} is there`);
+    assert(
+      staged?.index === mark.index,
+      `snapshot ${mark.index} is to be installed, but ${staged?.index ?? 'none'} is there`,
+    );
     const { logger, state, replaced } = this.#options;
     await staged.snapshot.activate();
     this.#staged = undefined;
