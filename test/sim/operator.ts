@@ -1,0 +1,103 @@
+/** Who runs the cluster: changes its members, through the API of some member, and starts and stops processes accordingly. */
+
+import { type Prng, pick } from '../../src/base/index.ts';
+import { raftId } from '../../src/codec/index.ts';
+import type { MembershipChanges } from '../../src/node/index.ts';
+import type { Birth, SimulatedMember } from './member.ts';
+import { MEMBERS_MAX } from './settings.ts';
+import type { Trace } from './trace.ts';
+
+export interface OperatorOptions {
+  readonly prng: Prng;
+  readonly trace: Trace;
+  readonly members: () => readonly SimulatedMember[];
+  readonly create: (birth: Birth, name: string) => SimulatedMember;
+  readonly failed: (error: unknown) => void;
+}
+
+export class Operator {
+  readonly #options: OperatorOptions;
+  #created: number;
+  /** Changes asked for and not answered. */
+  #asked = 0;
+
+  constructor(options: OperatorOptions, created: number) {
+    this.#options = options;
+    this.#created = created;
+  }
+
+  moveLeader(): void {
+    const leader = this.#leader();
+    const target = this.#some((member) => member !== leader);
+    if (leader === undefined || target === undefined) return;
+    this.#ask(leader, `leadership to ${target.name}`, (changes) => changes.moveLeader(target.id));
+  }
+
+  addMember(): void {
+    const { prng, members, create } = this.#options;
+    const asked = this.#some((member) => member.serving !== undefined);
+    const isFull = members().filter(({ isRemoved }) => !isRemoved).length >= MEMBERS_MAX;
+    if (asked?.serving === undefined || isFull || this.#asked > 0) return;
+    const { serving } = asked;
+    const name = `m${++this.#created}`;
+    const isLearner = pick(prng, [true, true, false]);
+    this.#ask(asked, `${isLearner ? 'learner' : 'member'} ${name} is to be added`, async (changes) => {
+      const { id } = await changes.add([`http://${name}:2380`], isLearner);
+      const peers = serving.members().map((member) => ({ id: raftId(member.id), urls: member.peerUrls }));
+      create({ id, firstMembers: [], peers }, name).start();
+    });
+  }
+
+  promote(): void {
+    const leader = this.#leader();
+    const learner = this.#some((member) => member.life?.node?.isLearner === true);
+    if (leader === undefined || learner === undefined) return;
+    this.#ask(leader, `${learner.name} is to be promoted`, (changes) => changes.promote(learner.id));
+  }
+
+  removeMember(): void {
+    const asked = this.#some((member) => member.serving !== undefined);
+    const target = this.#some(() => true);
+    if (asked === undefined || target === undefined || this.#asked > 0) return;
+    this.#ask(asked, `${target.name} is to be removed`, async (changes) => {
+      await changes.remove(target.id);
+      target.isRemoved = true;
+      target.kill();
+    });
+  }
+
+  #leader(): SimulatedMember | undefined {
+    return this.#some((member) => member.serving?.isLeader === true);
+  }
+
+  #some(which: (member: SimulatedMember) => boolean): SimulatedMember | undefined {
+    const those = this.#options.members().filter((member) => !member.isRemoved && which(member));
+    return those.length === 0 ? undefined : pick(this.#options.prng, those);
+  }
+
+  #ask(asked: SimulatedMember, what: string, change: (changes: MembershipChanges) => Promise<void>): void {
+    const { trace, failed } = this.#options;
+    const { life } = asked;
+    const changes = asked.serving?.changes;
+    if (changes === undefined || life === undefined) return;
+    trace.note(`${asked.name} < ${what}`);
+    this.#asked++;
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) this.#asked--;
+      isOpen = false;
+    };
+    // A process that ends answers nobody.
+    life.onEnd(close);
+    change(changes)
+      .then(
+        () => trace.note(`${asked.name} > done: ${what}`),
+        (error: unknown) => {
+          if (!(error instanceof Error) || error.name !== 'RequestError') throw error;
+          trace.note(`${asked.name} > ${what}: ${error.message}`);
+        },
+      )
+      .catch(failed)
+      .finally(close);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Disk and tables as one process sees them: MemoryDisk and MemoryTables, with the time that a sync and a batch take, and with the
+ * failures that the nemesis arms. They belong to a process: once its clock has stopped, nothing that it began comes to an end.
+ */
+
+import { below, type Prng } from '../../src/base/index.ts';
+import type {
+  Disk,
+  DiskFile,
+  MemoryDisk,
+  MemoryTables,
+  OrderedTable,
+  Tables,
+} from '../../src/storage/index.ts';
+import type { ProcessClock } from './clock.ts';
+
+/** How the disk behaves; the nemesis changes it. */
+export interface DiskMood {
+  syncMsMax: number;
+  batchMsMax: number;
+  /** The next sync fails. */
+  syncFails: boolean;
+  /** Every batch of the store fails. */
+  batchesFail: boolean;
+}
+
+export interface SlowDiskOptions {
+  readonly clock: ProcessClock;
+  readonly prng: Prng;
+  readonly mood: DiskMood;
+  /** A failure that was armed has struck. */
+  readonly failed: () => void;
+}
+
+function takes({ clock, prng }: SlowDiskOptions, msMax: number): Promise<void> {
+  // Tenths of a millisecond: seldom the same moment as something else.
+  return new Promise((resolve) => void clock.after(below(prng, msMax * 10 + 1) / 10, resolve));
+}
+
+export class SlowDisk implements Disk {
+  readonly #disk: MemoryDisk;
+  readonly #options: SlowDiskOptions;
+
+  constructor(disk: MemoryDisk, options: SlowDiskOptions) {
+    this.#disk = disk;
+    this.#options = options;
+  }
+
+  async create(path: string): Promise<DiskFile> {
+    return this.#slow(await this.#disk.create(path));
+  }
+
+  async open(path: string): Promise<DiskFile> {
+    return this.#slow(await this.#disk.open(path));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#disk.rename(from, to);
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#disk.remove(path);
+  }
+
+  list(directory: string): Promise<readonly string[]> {
+    return this.#disk.list(directory);
+  }
+
+  makeDirectory(directory: string): Promise<void> {
+    return this.#disk.makeDirectory(directory);
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    await takes(this.#options, this.#options.mood.syncMsMax);
+    await this.#disk.syncDirectory(directory);
+  }
+
+  #slow(file: DiskFile): DiskFile {
+    return { ...file, sync: () => this.#sync(file) };
+  }
+
+  /** What the file holds now becomes durable, some time from now. */
+  async #sync(file: DiskFile): Promise<void> {
+    const { mood, failed } = this.#options;
+    if (mood.syncFails) {
+      mood.syncFails = false;
+      this.#disk.failNextSync();
+      failed();
+    }
+    const finish = this.#disk.holdSyncs();
+    const synced = file.sync();
+    await takes(this.#options, mood.syncMsMax);
+    finish();
+    await synced;
+  }
+}
+
+export class SlowTables implements Tables {
+  readonly #tables: MemoryTables;
+  readonly #options: SlowDiskOptions;
+
+  constructor(tables: MemoryTables, options: SlowDiskOptions) {
+    this.#tables = tables;
+    this.#options = options;
+  }
+
+  list(directory: string): Promise<readonly string[]> {
+    return this.#tables.list(directory);
+  }
+
+  async open(path: string): Promise<OrderedTable> {
+    const table = await this.#tables.open(path);
+    const options = this.#options;
+    return {
+      path,
+      get: (key) => table.get(key),
+      scan: (from, to) => table.scan(from, to),
+      view: () => table.view(),
+      // Counting its bytes takes long, and nobody asks.
+      sizeBytes: () => 0,
+      close: () => table.close(),
+      batch: () => {
+        const batch = table.batch();
+        return {
+          put: (key, value) => batch.put(key, value),
+          delete: (key) => batch.delete(key),
+          write: async () => {
+            await takes(options, options.mood.batchMsMax);
+            if (options.mood.batchesFail) {
+              options.failed();
+              throw new Error('input/output error');
+            }
+            await batch.write();
+          },
+        };
+      },
+      flush: async () => {
+        await takes(options, options.mood.syncMsMax);
+        await table.flush();
+      },
+    };
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#tables.remove(path);
+  }
+}
