@@ -58,15 +58,12 @@ export function internalRequestBytes(requestBytes: number): number {
 export function encodeInternalRequest(internal: InternalRequest): Bytes {
   const { id, kind, request } = internal;
   assert(Number.isSafeInteger(id) && id >= 0, `a request id of more than 53 bits: ${id}`);
-  const writer = new ProtoWriter();
+  const writer = new ProtoWriter(internalRequestBytes(request.length));
+  writer.bytesField(FIELDS[kind], request);
   const end = writer.length;
   writer.numberField(HEADER_ID, id);
   writer.messageField(HEADER, end);
-  const header = joined(writer.finish());
-
-  const prefix = new ProtoWriter();
-  prefix.lengthPrefix(FIELDS[kind], request.length);
-  return Buffer.concat([header, joined(prefix.finish()), request]);
+  return joined(writer.finish());
 }
 
 /** Reads an entry. `request` is a view of `bytes`. Throws ProtocolError if it is not an InternalRaftRequest at all. */

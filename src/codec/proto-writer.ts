@@ -116,13 +116,19 @@ export class ProtoWriter {
   }
 
   #bigVarint(value: bigint): void {
-    const bytes: number[] = [];
-    let rest = BigInt.asUintN(64, value);
-    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-    bytes.push(Number(rest));
-    this.#reserve(bytes.length);
-    this.#at -= bytes.length;
-    this.#chunk.set(bytes, this.#at);
+    // Two halves: there is a bigint in every header, and arithmetic with them is slow.
+    let low = Number(BigInt.asUintN(32, value));
+    let high = Number(BigInt.asUintN(32, value >> 32n));
+    if (high === 0) return this.#varint(low);
+    const bytes = Math.ceil((64 - Math.clz32(high)) / 7);
+    this.#reserve(bytes);
+    this.#at -= bytes;
+    for (let at = this.#at; at < this.#at + bytes; at++) {
+      const isLast = at === this.#at + bytes - 1;
+      this.#chunk[at] = isLast ? low : (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
+    }
   }
 
   #reserve(bytes: number): void {
