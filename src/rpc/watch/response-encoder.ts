@@ -1,5 +1,5 @@
 /**
- * WatchResponses as bytes. Those with events are made by hand, of pieces that exist already and are put end to end:
+ * WatchResponses as bytes. Those with events are made of pieces that exist already and are put end to end:
  *
  *     [ header, the same for all responses of one revision ] [ watch_id ] [ event ] [ event ] ...
  *
@@ -10,10 +10,8 @@
 
 import { type Bytes, EMPTY_BYTES } from '../../base/index.ts';
 import { joined, ProtoWriter, type ResponseHeader, writeHeader } from '../../codec/index.ts';
-import { etcdserverpb as pb } from '../../gen/etcd.js';
 import type { WatchResponse } from '../../watch/index.ts';
 import type { Message } from '../../wire/index.ts';
-import { encodeMessage, headerFields } from '../message.ts';
 
 /** The header of an answer at this revision. */
 export type HeaderSource = (revision: number) => ResponseHeader;
@@ -29,6 +27,10 @@ export interface Control {
 
 // Field numbers of WatchResponse: proto/rpc.proto.
 const WATCH_ID = 2;
+const CREATED = 3;
+const CANCELED = 4;
+const COMPACT_REVISION = 5;
+const CANCEL_REASON = 6;
 const FRAGMENT = 7;
 
 /** fragment: true */
@@ -62,14 +64,15 @@ export class ResponseEncoder {
   }
 
   control(revision: number, control: Control): Message {
-    return encodeMessage(pb.WatchResponse, {
-      header: headerFields(this.#header(revision)),
-      watch_id: control.watchId,
-      created: control.created,
-      canceled: control.canceled,
-      compact_revision: control.compactRevision,
-      cancel_reason: control.reason,
-    });
+    const { watchId, created = false, canceled = false, compactRevision = 0, reason = '' } = control;
+    const writer = new ProtoWriter();
+    if (reason !== '') writer.bytesField(CANCEL_REASON, Buffer.from(reason));
+    writer.numberField(COMPACT_REVISION, compactRevision);
+    writer.boolField(CANCELED, canceled);
+    writer.boolField(CREATED, created);
+    writer.bigintField(WATCH_ID, BigInt(watchId));
+    writeHeader(writer, this.#header(revision));
+    return writer.finish();
   }
 
   /** What was taken from a stream: one message, or several fragments. */
