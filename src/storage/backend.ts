@@ -6,6 +6,7 @@
 
 import type { Bytes } from '../base/index.ts';
 import type { Backend, ScannedRecord, StoreMark } from '../mvcc/index.ts';
+import { isOutOfSpace } from './disk.ts';
 
 /** How far the log has been applied. */
 export interface Applied {
@@ -91,12 +92,20 @@ export class BackendDamagedError extends Error {
   }
 }
 
-/** A batch could not be written. What was committed before is still in the log. */
+/**
+ * A batch could not be written. What was committed before is still in the log. There is no trying again: LevelDB may have written a part of
+ * the batch to its log, and refuses everything once it has failed in the background. It must be opened anew.
+ */
 export class BackendFailedError extends Error {
   override readonly name = 'BackendFailedError';
+  /** Nothing but room is missing: a restart mends it, when there is some. */
+  readonly isOutOfSpace: boolean;
 
   constructor(cause: unknown) {
-    super(`the store cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const text = cause instanceof Error ? cause.message : String(cause);
+    super(`the store cannot be written: ${text}`, { cause });
+    // LevelDB has one code for all errors of the file system, and puts what the system says at the end.
+    this.isOutOfSpace = isOutOfSpace(cause) || /(?:No space left on device|Disk quota exceeded)$/.test(text);
   }
 }
 

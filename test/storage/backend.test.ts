@@ -110,6 +110,17 @@ test('a batch that cannot be written ends it: the owner is told once, and every 
   expect(failures).toHaveLength(1);
 });
 
+test('whether nothing but room is missing is told', () => {
+  const level = Object.assign(new Error('IO error: /d/db/000003.log: No space left on device'), {
+    code: 'LEVEL_IO_ERROR',
+  });
+  const disk = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  expect(new BackendFailedError(level).isOutOfSpace).toBe(true);
+  expect(new BackendFailedError(disk).isOutOfSpace).toBe(true);
+  expect(new BackendFailedError(new Error('IO error: /d/db/000003.log: Input/output error')).isOutOfSpace).toBe(false);
+  expect(new BackendFailedError('it is closed').isOutOfSpace).toBe(false);
+});
+
 test('after a crash it holds the state after some commit, at least that of the last checkpoint', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 60 }), fc.nat(), async (steps, seed) => {
