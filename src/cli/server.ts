@@ -5,8 +5,15 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { type Logger, SeededPrng } from '../base/index.ts';
-import { type BootedNode, boot, type NodeIdentity, type NodeSettings, RealClock } from '../node/index.ts';
+import { type Clock, type Logger, SeededPrng } from '../base/index.ts';
+import {
+  type BootedNode,
+  boot,
+  type DiskTrouble,
+  type NodeIdentity,
+  type NodeSettings,
+  RealClock,
+} from '../node/index.ts';
 import { type DataDirectory, errorCode, hasWal, LevelTables, NodeDisk, openDataDirectory } from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
 import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
@@ -43,7 +50,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       clock,
       logger,
       observer: metrics.nodeObserver,
-      open: (storeFailed) => openData(config, identity, metrics, storeFailed),
+      open: (hears) => openData({ config, clock, identity, metrics, hears }),
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
       firstMembers,
       peers,
@@ -113,20 +120,23 @@ function nodeSettings(config: ServerConfig): NodeSettings {
   };
 }
 
-function openData(
-  config: ServerConfig,
-  identity: NodeIdentity,
-  metrics: MemberMetrics,
-  storeFailed: (error: Error) => void,
-): Promise<DataDirectory> {
+interface DataOptions {
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly identity: NodeIdentity;
+  readonly metrics: MemberMetrics;
+  readonly hears: DiskTrouble;
+}
+
+function openData({ config, clock, identity, metrics, hears }: DataOptions): Promise<DataDirectory> {
   return openDataDirectory({
     disk: new NodeDisk({ syncs: !config.noFsync }),
     path: config.dataDirectory,
     walPath: config.walDirectory,
     metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
-    wal: metrics.walObserver,
+    wal: { ...metrics.walObserver, clock, onSpaceChange: (isShort) => hears.logSpaceChanged(isShort) },
     tables: new LevelTables(),
-    backend: { onFailure: storeFailed, onCommit: metrics.backendCommitted },
+    backend: { onFailure: (error) => hears.storeFailed(error), onCommit: metrics.backendCommitted },
   });
 }
 

@@ -48,6 +48,14 @@ export interface PeerEnd extends PeerReceiver {
   members(): readonly ClusterMember[];
 }
 
+/** Who hears of disks. */
+export interface DiskTrouble {
+  /** The store cannot be written any more. */
+  storeFailed(error: Error): void;
+  /** The disk below the log is full, or no more. */
+  logSpaceChanged(isShort: boolean): void;
+}
+
 export interface BootOptions {
   /** Its ids are those of a member that starts for the first time. One that has a log takes them from there. */
   readonly identity: NodeIdentity;
@@ -55,8 +63,8 @@ export interface BootOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: NodeObserver;
-  /** Opens log and store; `storeFailed` hears of a store that cannot be written any more. */
-  readonly open: (storeFailed: (error: Error) => void) => Promise<DataDirectory>;
+  /** Opens log and store, which tell `hears` of disks that fail or fill up. */
+  readonly open: (hears: DiskTrouble) => Promise<DataDirectory>;
   readonly firstProposalId: number;
   /** The members of a cluster that begins, the same on each of them; none if this member joins one that runs. */
   readonly firstMembers: readonly ClusterMember[];
@@ -89,7 +97,10 @@ const LEADERLESS_ELECTIONS = 2;
 export async function boot(options: BootOptions): Promise<BootedNode> {
   const { clock, logger } = options;
   let node: Node | undefined;
-  const directory = await options.open((error) => node?.storeFailed(error));
+  const directory = await options.open({
+    storeFailed: (error) => node?.storeFailed(error),
+    logSpaceChanged: (isShort) => node?.logSpaceChanged(isShort),
+  });
   const { backend, wal, metadata, cut } = directory;
   if (cut !== undefined) {
     logger.warn('cut a torn write off the end of the write-ahead log; it had never been acknowledged', { ...cut });

@@ -1,5 +1,5 @@
 export type { AutoCompactionMode } from './auto-compaction.ts';
-export { type BootedNode, type BootOptions, boot, type PeerEnd, type PeerNetwork } from './boot.ts';
+export { type BootedNode, type BootOptions, boot, type DiskTrouble, type PeerEnd, type PeerNetwork } from './boot.ts';
 export * from './member.ts';
 export { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
 export { RealClock } from './real-clock.ts';

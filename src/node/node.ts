@@ -243,6 +243,14 @@ export class Node implements Member, LogOwner {
     this.#parts.fatal(error);
   }
 
+  /** The disk below the log is full, or no more: writes are refused, definitely, while it is. Reads go on. */
+  logSpaceChanged(isShort: boolean): void {
+    this.#proposer.shortOfSpace = isShort;
+    if (isShort)
+      this.#parts.logger.warn('the disk below the write-ahead log is full: writes are refused until there is space');
+    else this.#parts.logger.info('there is space for the write-ahead log again: writes are taken');
+  }
+
   /** The store cannot be written any more: writes are refused, reads go on. What is logged and not stored comes back at the next start. */
   storeFailed(error: Error): void {
     if (error instanceof BackendDamagedError) {

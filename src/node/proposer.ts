@@ -68,6 +68,7 @@ export class Proposer {
   /** Waits for what comes of something that `begin` proposes under the id it is given. */
   track(begin: (id: number, failed: (error: RequestError) => void) => void): Promise<Outcome> {
     if (this.#refusal !== undefined) return Promise.reject(new RequestError(this.#refusal));
+    if (this.shortOfSpace) return Promise.reject(new RequestError('logFailed'));
     if (this.#pending.size >= PROPOSALS_PENDING_MAX) return Promise.reject(new RequestError('tooManyRequests'));
     const id = this.#nextId++;
     return new Promise<Outcome>((resolve, reject) => {
@@ -89,6 +90,9 @@ export class Proposer {
   awaits(id: number): boolean {
     return this.#pending.has(id);
   }
+
+  /** Whether the log is short of space: while it is, what comes is refused, and what is under way still fits. */
+  shortOfSpace = false;
 
   /** Refuses what comes from now on; what is under way goes on. */
   refuse(code: ErrorCode): void {

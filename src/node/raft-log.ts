@@ -51,6 +51,7 @@ interface Waiting {
 
 /** Bounds what one turn hands to Raft. */
 const BATCH_ENTRIES_MAX = 4096;
+const BATCH_BYTES_MAX = 1024 * 1024;
 
 export class RaftLog implements ReplicatedLog {
   readonly #options: RaftLogOptions;
@@ -211,13 +212,20 @@ export class RaftLog implements ReplicatedLog {
   #proposeWaiting(): void {
     if (this.#raft.leader === undefined) return;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_ENTRIES_MAX);
+      const batch = this.#waiting.splice(0, this.#batchEntries());
       const result = this.#raft.propose(batch.map(({ data }) => data));
       this.#fates.proposed(
         result,
         batch.map(({ failed }) => failed),
       );
     }
+  }
+
+  /** How many of those that wait go together: as many as one message to the leader may hold. */
+  #batchEntries(): number {
+    let bytes = 0;
+    const end = this.#waiting.findIndex(({ data }) => (bytes += data.length) > BATCH_BYTES_MAX);
+    return end < 0 ? BATCH_ENTRIES_MAX : Math.min(Math.max(end, 1), BATCH_ENTRIES_MAX);
   }
 
   /** Refuses what has waited for a leader too long: it was never in any log. */

@@ -63,11 +63,12 @@ const SCHEMES = new Set(['http:', 'https:', 'unix:', 'unixs:']);
 
 /** The URLs themselves. Throws RequestError badMemberUrls unless there are some, and each is a scheme, a host and a port. */
 function checkedUrls(urls: readonly string[] | null | undefined): readonly string[] {
-  const isGood = (text: string): boolean => {
-    if (!URL.canParse(text)) return false;
-    const { protocol, port, pathname, search } = new URL(text);
-    return SCHEMES.has(protocol) && port !== '' && pathname.length <= 1 && search === '';
-  };
-  if (!urls?.length || !urls.every(isGood)) throw new RequestError('badMemberUrls');
+  if (!urls?.length || !urls.every(isPeerUrl)) throw new RequestError('badMemberUrls');
   return urls;
+}
+
+function isPeerUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, port, pathname, search } = new URL(text);
+  return SCHEMES.has(protocol) && port !== '' && pathname.length <= 1 && search === '';
 }

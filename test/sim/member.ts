@@ -33,6 +33,8 @@ export interface Surroundings {
   readonly sent: (member: SimulatedMember, message: Message) => void;
   /** Something must not be. */
   readonly failed: (error: unknown) => void;
+  /** The life is about to end, perhaps in the middle of a step. */
+  readonly ending: (member: SimulatedMember) => void;
   /** The life is over: whoever waited for it will hear nothing. */
   readonly ended: (life: Life) => void;
 }
@@ -58,7 +60,7 @@ export class Life {
   readonly member: SimulatedMember;
   readonly number: number;
   readonly clock: ProcessClock;
-  readonly marks: LifeMarks = { term: 0, commit: 0, leaderCommit: 0, applied: 0 };
+  readonly marks: LifeMarks = { term: 0, commit: 0, leaderCommit: 0, ledTerm: 0, applied: 0, doubt: undefined };
   booted: BootedNode | undefined;
   /** It has caught up with a leader: clients are served. */
   isReady = false;
@@ -159,7 +161,7 @@ export class SimulatedMember {
         clock,
         logger: loggerOf(trace, this.name, life),
         observer: UNOBSERVED,
-        open: (storeFailed) => this.#open(life, storeFailed),
+        open: (hears) => this.#open(life, (error) => hears.storeFailed(error)),
         firstProposalId,
         firstMembers: this.#birth.firstMembers,
         peers: this.#birth.peers,
@@ -338,6 +340,7 @@ export class SimulatedMember {
     const { life } = this;
     if (life === undefined) return;
     this.#around.trace.note(`${this.name} ${how}`);
+    this.#guard(() => this.#around.ending(this));
     this.life = undefined;
     life.end();
     this.#around.ended(life);

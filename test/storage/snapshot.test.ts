@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { below, present, SeededPrng } from '../../src/base/index.ts';
 import { SNAPSHOT_CHUNK_BYTES_MAX } from '../../src/peer/index.ts';

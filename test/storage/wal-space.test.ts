@@ -1,6 +1,6 @@
 /** A disk that runs full under the log, and has room again. */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { below, SeededPrng, SimulatedClock } from '../../src/base/index.ts';
 import type { Entry } from '../../src/codec/index.ts';
