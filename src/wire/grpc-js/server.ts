@@ -7,13 +7,14 @@
 import type { Duplex } from 'node:stream';
 import * as grpc from '@grpc/grpc-js';
 import { type Bytes, Status } from '../../base/index.ts';
-import { joined } from '../../codec/index.ts';
+import { lengthOf } from '../../codec/index.ts';
 import { callStatusOf, INTERNAL } from '../call-status.ts';
 import { Connections } from '../connections.ts';
 import type { MethodObserver } from '../observer.ts';
-import type { CallStatus, DuplexHandler, Method, ServerStreamHandler, UnaryHandler } from '../port.ts';
+import type { CallStatus, DuplexHandler, Message, Method, ServerStreamHandler, UnaryHandler } from '../port.ts';
 import type { GrpcServer, GrpcServerOptions } from '../server.ts';
 import { GrpcJsCall } from './call.ts';
+import { deserialized, serialized } from './message.ts';
 import { GrpcJsDuplexStream, GrpcJsSendStream } from './stream.ts';
 
 export class GrpcJsServer implements GrpcServer {
@@ -50,35 +51,34 @@ export class GrpcJsServer implements GrpcServer {
     const observer = this.#options.observer(name, method.kind);
     switch (method.kind) {
       case 'unary':
-        this.#server.register(name, this.#unary(name, method.handler, observer), asBuffer, asBytes, 'unary');
+        this.#server.register(name, this.#unary(name, method.handler, observer), serialized, deserialized, 'unary');
         break;
       case 'serverStream':
         this.#server.register(
           name,
           this.#serverStream(name, method.handler, observer),
-          asBuffer,
-          asBytes,
+          serialized,
+          deserialized,
           'serverStream',
         );
         break;
       case 'duplex':
-        this.#server.register(name, this.#duplex(name, method.handler, observer), asBuffer, asBytes, 'bidi');
+        this.#server.register(name, this.#duplex(name, method.handler, observer), serialized, deserialized, 'bidi');
         break;
       default:
         method satisfies never;
     }
   }
 
-  #unary(name: string, handler: UnaryHandler, observer: MethodObserver): grpc.handleUnaryCall<Bytes, Bytes> {
+  #unary(name: string, handler: UnaryHandler, observer: MethodObserver): grpc.handleUnaryCall<Bytes, Message> {
     return (surface, respond) => {
       const call = new GrpcJsCall(name, surface, observer);
       observer.received(surface.request.length);
-      const succeed = (answer: Bytes | readonly Bytes[]): void => {
-        const bytes = joined(answer);
+      const succeed = (answer: Message): void => {
         if (!call.isOpen) return;
-        observer.sent(bytes.length);
+        observer.sent(lengthOf(answer));
         call.end(Status.ok);
-        respond(null, bytes);
+        respond(null, answer);
       };
       const fail = (error: unknown): void => {
         const status = this.#statusOf(name, error);
@@ -98,7 +98,7 @@ export class GrpcJsServer implements GrpcServer {
     name: string,
     handler: ServerStreamHandler,
     observer: MethodObserver,
-  ): grpc.handleServerStreamingCall<Bytes, Bytes> {
+  ): grpc.handleServerStreamingCall<Bytes, Message> {
     return (surface) => {
       const call = new GrpcJsCall(name, surface, observer);
       observer.received(surface.request.length);
@@ -113,7 +113,11 @@ export class GrpcJsServer implements GrpcServer {
     };
   }
 
-  #duplex(name: string, handler: DuplexHandler, observer: MethodObserver): grpc.handleBidiStreamingCall<Bytes, Bytes> {
+  #duplex(
+    name: string,
+    handler: DuplexHandler,
+    observer: MethodObserver,
+  ): grpc.handleBidiStreamingCall<Bytes, Message> {
     return (surface) => {
       const call = new GrpcJsCall(name, surface, observer);
       const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
@@ -138,8 +142,3 @@ function statusObject(status: CallStatus): Partial<grpc.StatusObject> {
   // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- grpc-js's enum and ours are the same numbers, gRPC's
   return { code: status.code, details: status.message };
 }
-
-const asBuffer = (bytes: Bytes): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-
-const asBytes = (buffer: Buffer): Bytes => buffer;

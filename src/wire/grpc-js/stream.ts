@@ -9,7 +9,7 @@
 
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { type Bytes, Status } from '../../base/index.ts';
-import { joined } from '../../codec/index.ts';
+import { lengthOf } from '../../codec/index.ts';
 import { OK } from '../call-status.ts';
 import type { MethodObserver } from '../observer.ts';
 import type { CallStatus, DuplexStream, Message, SendStream } from '../port.ts';
@@ -22,7 +22,7 @@ export const SEND_BUFFER_BYTES_MAX: number = 128 * 1024;
 const MESSAGE_BYTES = 256;
 
 export class GrpcJsSendStream implements SendStream {
-  readonly #surface: ServerWritableStream<Bytes, Bytes> | ServerDuplexStream<Bytes, Bytes>;
+  readonly #surface: ServerWritableStream<Bytes, Message> | ServerDuplexStream<Bytes, Message>;
   readonly #call: GrpcJsCall;
   readonly #observer: MethodObserver;
   #bufferedBytes = 0;
@@ -30,7 +30,7 @@ export class GrpcJsSendStream implements SendStream {
   #onWritable: (() => void) | undefined;
 
   constructor(
-    surface: ServerWritableStream<Bytes, Bytes> | ServerDuplexStream<Bytes, Bytes>,
+    surface: ServerWritableStream<Bytes, Message> | ServerDuplexStream<Bytes, Message>,
     call: GrpcJsCall,
     observer: MethodObserver,
   ) {
@@ -41,11 +41,11 @@ export class GrpcJsSendStream implements SendStream {
 
   write(message: Message): boolean {
     if (!this.#call.isOpen) return false;
-    const bytes = joined(message);
-    const cost = bytes.length + MESSAGE_BYTES;
+    const bytes = lengthOf(message);
+    const cost = bytes + MESSAGE_BYTES;
     this.#bufferedBytes += cost;
-    this.#observer.sent(bytes.length);
-    this.#surface.write(bytes, () => this.#written(cost));
+    this.#observer.sent(bytes);
+    this.#surface.write(message, () => this.#written(cost));
     this.#isHeld = this.#bufferedBytes >= SEND_BUFFER_BYTES_MAX;
     return !this.#isHeld;
   }
@@ -70,14 +70,14 @@ export class GrpcJsSendStream implements SendStream {
 }
 
 export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream {
-  readonly #surface: ServerDuplexStream<Bytes, Bytes>;
+  readonly #surface: ServerDuplexStream<Bytes, Message>;
   readonly #call: GrpcJsCall;
   #onMessage: ((message: Bytes) => void) | undefined;
   #onHalfClose: (() => void) | undefined;
 
   /** `failed` is told what a listener threw. */
   constructor(
-    surface: ServerDuplexStream<Bytes, Bytes>,
+    surface: ServerDuplexStream<Bytes, Message>,
     call: GrpcJsCall,
     observer: MethodObserver,
     failed: (error: unknown) => void,
