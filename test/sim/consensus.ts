@@ -34,7 +34,15 @@ export interface LifeMarks {
   commit: number;
   /** What it had committed when it was last seen to lead. */
   leaderCommit: number;
+  ledTerm: number;
   applied: number;
+  /** A commit that its configuration does not allow, as far as that is written yet: a change may have been proposed in this very turn. */
+  doubt: Doubt | undefined;
+}
+
+interface Doubt {
+  readonly what: string;
+  readonly isSettled: () => boolean;
 }
 
 export class Consensus {
@@ -78,16 +86,25 @@ export class Consensus {
     ensure(commit >= marks.commit, () => `the commit index of ${id} goes back from ${marks.commit} to ${commit}`);
     ensure(applied >= marks.applied, () => `the applied index of ${id} goes back from ${marks.applied} to ${applied}`);
     // What a follower takes for committed may be in messages of this turn, which it has not written yet: it is checked as it is applied.
-    if (look.isLeader) {
-      this.#leads(look);
-      if (commit > marks.leaderCommit) this.#commits(look, marks.leaderCommit);
-      marks.leaderCommit = commit;
-    }
+    this.led(look, marks);
     if (applied > marks.applied) this.#applies(look, marks.applied);
     this.#standsWhere(look);
     marks.term = term;
     marks.commit = commit;
     marks.applied = applied;
+  }
+
+  /** What a member has done as a leader; also to be looked at when it dies in the middle of a step. */
+  led(look: Look, marks: LifeMarks): void {
+    // One that has just committed its own removal leads no more.
+    if (look.isLeader) marks.ledTerm = look.term;
+    if (marks.ledTerm !== look.term) return;
+    this.#leads(look);
+    const { doubt } = marks;
+    marks.doubt = undefined;
+    if (doubt !== undefined) ensure(doubt.isSettled(), () => doubt.what);
+    if (look.commit > marks.leaderCommit) this.#commits(look, marks);
+    marks.leaderCommit = look.commit;
   }
 
   #voted({ durable }: MemberLog, voter: string, term: number, candidate: string): void {
@@ -119,12 +136,14 @@ export class Consensus {
     );
   }
 
-  #commits({ id, log, term, commit }: Look, before: number): void {
+  #commits({ id, log, term, commit }: Look, marks: LifeMarks): void {
     const { appended } = log;
     ensure(commit <= appended.lastIndex, () => `${id} commits ${commit}, and its log ends with ${appended.lastIndex}`);
-    const from = Math.max(before, appended.start.index) + 1;
+    const from = Math.max(marks.leaderCommit, appended.start.index) + 1;
     for (let index = from; index <= commit; index++) this.#commitsEntry(id, log, term, index);
-    if (appended.termAt(commit) === term) this.#checkMajority(id, log, commit, term);
+    if (appended.termAt(commit) !== term) return;
+    const doubt = this.#majorityDoubt(id, log, commit, term);
+    if (!doubt.isSettled()) marks.doubt = doubt;
   }
 
   #commitsEntry(id: string, { appended }: MemberLog, term: number, index: number): void {
@@ -145,15 +164,17 @@ export class Consensus {
   }
 
   /** The definition of committed, word for word. */
-  #checkMajority(id: string, log: MemberLog, index: number, term: number): void {
-    const { voters, votersOutgoing } = log.appended.configuration;
-    for (const group of [voters, votersOutgoing]) {
-      const having = group.filter((voter) => this.#logs.get(voter)?.durable.has(index, term) === true);
-      ensure(
-        group.length === 0 || having.length * 2 > group.length,
-        () => `${id} commits ${index}/${term}, which of ${group.join(' ')} only [${having.join(' ')}] have on disk`,
-      );
-    }
+  #majorityDoubt(id: string, log: MemberLog, index: number, term: number): Doubt {
+    const having = [...this.#logs].filter(([, { durable }]) => durable.has(index, term)).map(([member]) => member);
+    return {
+      what: `${id} commits ${index}/${term}, which only ${having.join(' ')} have on disk`,
+      isSettled: () => {
+        const { voters, votersOutgoing } = log.appended.configuration;
+        const isMajority = (group: readonly string[]): boolean =>
+          group.length === 0 || group.filter((voter) => having.includes(voter)).length * 2 > group.length;
+        return isMajority(voters) && isMajority(votersOutgoing);
+      },
+    };
   }
 
   #applies({ id, log, applied, commit, snapshot }: Look, before: number): void {

@@ -1,10 +1,10 @@
 /**
  * What one member has asked its write-ahead log to keep, and what the log has said is kept. At a restart it must find what it was told,
- * and of what was under way a beginning: the state after some call, none of those before it left out.
+ * and of what was under way a beginning, with nothing left out in between.
  *
  *     appended   1 2 3 4 5'          every call, at once
  *     durable    1 2 3               the calls that have resolved
- *     found      1 2 3 | 1 2 3 4 | 1 2 3 4 5'    any of these, nothing else
+ *     found      1 2 3 | 1 2 3 4 | 1 2 3 4 5'    any of these, nothing else; a call may have been torn within
  */
 
 import { decodeConfiguration, type Entry, type HardState, raftEntry, type SnapshotMark } from '../../src/codec/index.ts';
@@ -125,9 +125,9 @@ export class MemberLog {
     const possible = this.durable.copy();
     const tried = [describe(possible)];
     let fits = isFound(found, possible, directory.installedAhead);
-    for (const call of this.#underWay) {
+    for (const part of this.#underWay.flatMap(partsOf)) {
       if (fits) break;
-      possible.apply(call);
+      possible.apply(part);
       tried.push(describe(possible));
       fits = isFound(found, possible, directory.installedAhead);
     }
@@ -136,6 +136,13 @@ export class MemberLog {
     this.durable = found.copy();
     this.#underWay = [];
   }
+}
+
+/** A write that is torn may end behind any of its entries; the hard state comes after them. */
+function partsOf(call: Call): readonly Call[] {
+  if (call.kind === 'reset') return [call];
+  const entries = call.entries.map((entry): Call => ({ kind: 'append', entries: [entry], hardState: undefined }));
+  return [...entries, { ...call, entries: [] }];
 }
 
 function foundIn({ snapshotMark, entries, hardState }: DataDirectory): LogState {

@@ -60,7 +60,7 @@ export class Life {
   readonly member: SimulatedMember;
   readonly number: number;
   readonly clock: ProcessClock;
-  readonly marks: LifeMarks = { term: 0, commit: 0, leaderCommit: 0, ledTerm: 0, applied: 0, doubt: undefined };
+  readonly marks: LifeMarks = { term: 0, commit: 0, leaderCommit: 0, ledTerm: -1, applied: 0, doubt: undefined };
   booted: BootedNode | undefined;
   /** It has caught up with a leader: clients are served. */
   isReady = false;

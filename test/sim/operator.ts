@@ -66,6 +66,26 @@ export class Operator {
     });
   }
 
+  /**
+   * Brings the processes into line with what the cluster says of itself: a change whose answer was lost may have been made. `asked` must
+   * know of everything that is committed.
+   */
+  reconcile(asked: SimulatedMember): void {
+    const { members, create } = this.#options;
+    const known = asked.serving?.members() ?? [];
+    if (known.length === 0) return;
+    for (const member of members()) {
+      if (member.isRemoved || known.some(({ id }) => id === member.id)) continue;
+      member.isRemoved = true;
+      member.kill();
+    }
+    for (const { id, peerUrls } of known) {
+      if (members().some((member) => member.id === id)) continue;
+      const name = peerUrls[0]?.replace('http://', '').replace(':2380', '') ?? '';
+      create({ id, firstMembers: [], peers: known.map((one) => ({ id: raftId(one.id), urls: one.peerUrls })) }, name);
+    }
+  }
+
   #leader(): SimulatedMember | undefined {
     return this.#some((member) => member.serving?.isLeader === true);
   }

@@ -74,11 +74,11 @@ export function settingsOf(prng: Prng, { faults }: SettingsOptions): Settings {
   }
   return {
     members: pick(prng, [3, 3, 3, 3, 1, 2, 4, 5]),
-    durationMs: some(6, 16) * 1000,
+    durationMs: some(3, 9) * 1000,
     faultEveryMs: pick(prng, [100, 200, 400, 800]),
     weights,
     clients: some(2, 5),
-    thinkMs: pick(prng, [10, 20, 40, 80]),
+    thinkMs: pick(prng, [10, 40, 40, 80, 160]),
     streams: some(2, 6),
     keys: pick(prng, [3, 8, 20]),
     tickMs: pick(prng, [20, 50, 100]),
@@ -89,6 +89,6 @@ export function settingsOf(prng: Prng, { faults }: SettingsOptions): Settings {
     syncMsMax: pick(prng, [1, 3, 10]),
     delayMsMax: pick(prng, [1, 5, 20]),
     busyOneIn: pick(prng, [0, 0, 50, 10]),
-    compactOneIn: pick(prng, [15, 40, 200]),
+    compactOneIn: pick(prng, [20, 60, 200, 600]),
   };
 }

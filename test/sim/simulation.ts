@@ -99,6 +99,10 @@ export class Simulation {
       stepped: (member) => void this.#stepped.add(member),
       sent: (member, message) => this.#consensus.sent(member.log, message),
       failed,
+      ending: (member) => {
+        const look = member.look();
+        if (look !== undefined && member.life !== undefined) this.#consensus.led(look, member.life.marks);
+      },
       ended: (life) => {
         this.#clients.ended(life);
         this.#watchers.ended(life);
@@ -232,6 +236,7 @@ export class Simulation {
       if (now < nextLook) return false;
       nextLook = now + HEALING_LOOK_MS;
       ensure(now < from + HEALING_MS_MAX, () => `not of one mind ${HEALING_MS_MAX} ms after healing:\n${this.#describe()}`);
+      this.#reconcile();
       this.#nemesis.restartDown();
       this.#watchers.hurry();
       if (this.#isOfOneMind()) return true;
@@ -248,13 +253,19 @@ export class Simulation {
     if (this.#violation !== undefined) throw this.#violation;
   }
 
+  #reconcile(): void {
+    const isComplete = (member: SimulatedMember): boolean => member.look()?.applied === this.#history.lastIndex;
+    const leader = this.#members.find((member) => member.serving?.isLeader === true && isComplete(member));
+    if (leader !== undefined) this.#operator.reconcile(leader);
+  }
+
   #isOfOneMind(): boolean {
     const wanted = this.#members.filter(({ isRemoved }) => !isRemoved);
     const isThere = (member: SimulatedMember): boolean => member.look()?.applied === this.#history.lastIndex;
     return (
       wanted.every((member) => member.serving !== undefined && isThere(member)) &&
       this.#clients.isQuiet &&
-      this.#watchers.isQuiet
+      this.#watchers.isQuiet(this.#nodes)
     );
   }
 
@@ -266,7 +277,7 @@ export class Simulation {
       const serves = member.serving === undefined ? 'does not serve' : 'serves';
       return `${member.name} ${serves}, term ${term}${isLeader ? ' as leader' : ''}, commit ${commit}, applied ${applied}`;
     });
-    return [...lines, `of ${this.#history.lastIndex} entries`, this.#watchers.describeUnquiet()].join('\n');
+    return [...lines, `of ${this.#history.lastIndex} entries`, this.#watchers.describeUnquiet(this.#nodes)].join('\n');
   }
 
   #describeViolation(): string | undefined {

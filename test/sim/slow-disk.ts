@@ -89,6 +89,8 @@ export class SlowDisk implements Disk {
     }
     const finish = this.#disk.holdSyncs();
     const synced = file.sync();
+    // It may fail at once, with nobody left to wait for it.
+    synced.catch(() => undefined);
     await takes(this.#options, mood.syncMsMax);
     finish();
     await synced;
