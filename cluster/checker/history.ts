@@ -78,6 +78,12 @@ export interface Previous {
   readonly previous: number;
 }
 
+/** The server said that everything up to a revision had been told, when so many revisions had been. */
+export interface Progress {
+  readonly after: number;
+  readonly revision: number;
+}
+
 /** What a watcher was told, in the order in which it was told: a revision and the mark of its events at each place. */
 export interface Told {
   readonly name: string;
@@ -88,6 +94,7 @@ export interface Told {
   readonly revisions: readonly number[];
   readonly marks: readonly number[];
   readonly gaps: readonly Gap[];
+  readonly progress: readonly Progress[];
   /** For watchers that ask for it. */
   readonly previous: readonly Previous[];
   /** What its watch ended with, if it did. */

@@ -9,6 +9,7 @@ export {
   type Outcome,
   type PairPut,
   type Previous,
+  type Progress,
   type Put,
   type Read,
   type Swap,

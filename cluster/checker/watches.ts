@@ -27,6 +27,7 @@ export function checkWatches(
     if (told.failure !== undefined) own.add(`its watch ended: ${told.failure}`);
     checkGaps(told, compactedThrough, own);
     checkOrder(told, log, through, own);
+    checkProgress(told, own);
     checkPrevious(told, log, compactedThrough, own);
     findings.addAll(own, told.name);
     count += told.revisions.length;
@@ -65,6 +66,16 @@ function checkGaps(told: Told, compactedThrough: number, findings: Findings): vo
   for (const { from, to } of told.gaps) {
     if (to <= from) findings.add(`was cancelled at ${from} for a compaction at ${to}, which does not concern it`);
     if (to > compactedThrough) findings.add(`was cancelled for a compaction at ${to}, which nobody asked for`);
+  }
+}
+
+/** Who was told that everything up to a revision had come is told nothing of that time afterwards. */
+function checkProgress(told: Told, findings: Findings): void {
+  for (const { after, revision } of told.progress) {
+    const next = told.revisions[after];
+    if (next !== undefined && next <= revision) {
+      findings.add(`was told that all up to revision ${revision} had come, and then of revision ${next}`);
+    }
   }
 }
 

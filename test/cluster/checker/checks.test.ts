@@ -228,6 +228,14 @@ describe('watches', () => {
     expect(texts(checkWatches([twice], log, 5, 5))).toEqual([]);
   });
 
+  test('progress that is ahead of events', () => {
+    const told = (after: number, revision: number): ReturnType<typeof toldOf> =>
+      toldOf(log, [2, 3, 4, 5], { progress: [{ after, revision }] });
+    expect(judged(told(2, 3))).toEqual([]);
+    expect(judged(told(4, 9))).toEqual([]);
+    expect(judged(told(2, 4))).toEqual(['w: was told that all up to revision 4 had come, and then of revision 4']);
+  });
+
   test('a watch that ended', () => {
     expect(judged(toldOf(log, [2, 3, 4, 5], { failure: 'no more' }))).toEqual(['w: its watch ended: no more']);
   });

@@ -86,5 +86,5 @@ export function toldOf(log: RevisionLog, revisions: readonly number[], rest: Par
       (log.at(revision) ?? []).filter(({ type, key }) => type !== watcher.without && key.startsWith(watcher.prefix)),
     ),
   );
-  return { name: 'w', from: 2, revisions, marks, gaps: [], previous: [], failure: undefined, ...watcher };
+  return { name: 'w', from: 2, revisions, marks, gaps: [], progress: [], previous: [], failure: undefined, ...watcher };
 }

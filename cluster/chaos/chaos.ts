@@ -1,0 +1,210 @@
+/**
+ * A chaos run, step by step:
+ *
+ *     start      three members, empty
+ *     torment    clients at work, the nemesis at its schedule
+ *     rest       everything whole again; a leader
+ *     settle     clients stop; every watcher is told the rest
+ *     check      what clients were told, against one another and against the members
+ */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, connect } from '../../src/client/index.ts';
+import {
+  type Check,
+  check,
+  checkHashes,
+  checkLinearizable,
+  checkLog,
+  checkPairs,
+  checkReads,
+  checkStore,
+  checkWatches,
+  checkWrites,
+} from '../checker/index.ts';
+import { LocalCluster } from '../local/index.ts';
+import { type Planned, planFaults, torment } from '../nemesis/index.ts';
+import { Findings } from '../report/index.ts';
+import { nameIn, PREFIX, textOf, Workload } from '../workload/index.ts';
+import { Observer } from './observer.ts';
+import type { ChaosOptions } from './options.ts';
+import { clock, type Moment, passed, type Results, report } from './report.ts';
+
+export interface Output {
+  write(text: string): unknown;
+}
+
+const READY_WITHIN_MS = 60_000;
+const SETTLE_WITHIN_MS = 60_000;
+const ANSWER_WITHIN_MS = 30_000;
+const MEMORY_LOOK_EVERY_MS = 1_000;
+
+/** Snapshots are taken often, so that a member that was away needs one. */
+const FLAGS = ['--snapshot-count=1000'];
+
+export class Chaos {
+  readonly #options: ChaosOptions;
+  readonly #output: Output;
+  readonly #timeline: Moment[] = [];
+  readonly #deaths = new Findings();
+  #startedAt = 0;
+  #memoryBytesMax = 0;
+
+  constructor(options: ChaosOptions, output: Output) {
+    this.#options = options;
+    this.#output = output;
+  }
+
+  /** Resolves to whether every check passed. `signal` ends the torment early. */
+  async run(signal: AbortSignal): Promise<boolean> {
+    const directory = await mkdtemp(join(tmpdir(), 'watchraft-chaos-'));
+    let isGood = false;
+    const cluster = await LocalCluster.start({
+      command: this.#options.server,
+      flags: FLAGS,
+      directory,
+      size: this.#options.size,
+      firstPort: this.#options.firstPort,
+      onNote: (text) => {
+        this.#deaths.add(text);
+        this.#note(text);
+      },
+    });
+    const memory = setInterval(() => this.#lookAtMemory(), MEMORY_LOOK_EVERY_MS);
+    try {
+      const results = await this.#tormentAndCheck(cluster, signal);
+      const text = report(results);
+      await writeFile(this.#options.reportFile, text);
+      this.#output.write(`\n${text}`);
+      isGood = passed(results.checks);
+    } finally {
+      clearInterval(memory);
+      await cluster.down();
+      if (isGood) await rm(directory, { recursive: true, force: true });
+      else this.#output.write(`The members' data and logs are kept in ${directory}\n`);
+    }
+    return isGood;
+  }
+
+  async #tormentAndCheck(cluster: LocalCluster, signal: AbortSignal): Promise<Results> {
+    await cluster.untilReady(READY_WITHIN_MS);
+    await using client = connect({ endpoints: cluster.endpoints, deadlineMs: ANSWER_WITHIN_MS });
+    const { revision: first } = await client.get('\0');
+    const members = cluster.members.map(({ name }, i) => ({ name, endpoint: cluster.endpoints[i] ?? '' }));
+    const { seed, rate, minutes, size, progress } = this.#options;
+    const schedule = planFaults(seed, size, minutes * 60_000);
+    const workload = new Workload({ members, seed, rate, progress, revision: first });
+    this.#startedAt = performance.now();
+    const observer = new Observer(cluster, (text) => this.#note(text));
+    observer.start();
+    workload.start();
+    try {
+      await this.#torment(cluster, schedule, signal);
+      await cluster.untilReady(READY_WITHIN_MS);
+      await workload.stop();
+      const seconds = (performance.now() - this.#startedAt) / 1000;
+      const checks = await this.#check(cluster, client, workload, first);
+      await observer.stop();
+      return this.#results(workload, observer, checks, schedule, seconds);
+    } finally {
+      await observer.stop();
+      workload.close();
+    }
+  }
+
+  /** The schedule, and what is left of the time after it. */
+  async #torment(cluster: LocalCluster, schedule: readonly Planned[], signal: AbortSignal): Promise<void> {
+    const end = new AbortController();
+    const endsAfter = new Promise<void>((resolve) => {
+      const timer = setTimeout(() => end.abort(), this.#options.minutes * 60_000);
+      const stop = (): void => end.abort();
+      signal.addEventListener('abort', stop);
+      end.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', stop);
+        resolve();
+      });
+    });
+    await torment(cluster, schedule, end.signal, (text) => this.#note(text));
+    await endsAfter;
+  }
+
+  async #check(cluster: LocalCluster, client: Client, workload: Workload, first: number): Promise<readonly Check[]> {
+    const { log, record, followers, compactedThrough } = workload;
+    this.#note('clients have stopped; watchers are told the rest');
+    await workload.settle(SETTLE_WITHIN_MS);
+    const { revision: last } = await client.get('\0');
+    this.#note(`the store is at revision ${last}; checking`);
+    const store = new Map<string, string>();
+    const scan = client.scan(PREFIX, { prefix: true, revision: last });
+    for await (const { key, value } of scan) store.set(textOf(key), nameIn(value));
+    return [
+      check('no member ended by itself', this.#options.size, this.#deaths),
+      checkLog(log, first),
+      checkWrites(record.operations, log),
+      checkPairs(record.operations, log),
+      checkReads(record.operations, log),
+      checkLinearizable(record.byKey),
+      checkWatches(followers, log, last, compactedThrough),
+      checkStore(store, log, last),
+      checkHashes(await hashesOf(cluster, last)),
+    ];
+  }
+
+  #results(
+    { record, followers }: Workload,
+    { peaks, leaders }: Observer,
+    checks: readonly Check[],
+    schedule: readonly Planned[],
+    seconds: number,
+  ): Results {
+    const sum = (of: (follower: (typeof followers)[number]) => number): number =>
+      followers.reduce((total, follower) => total + of(follower), 0);
+    const { seed, minutes, server, progress } = this.#options;
+    this.#lookAtMemory();
+    return {
+      command: `npm run chaos -- --seed ${seed} --minutes ${minutes} --server '${server.join(' ')}'${progress ? '' : ' --without-progress'}`,
+      server: server.join(' '),
+      seconds,
+      checks,
+      timeline: this.#timeline,
+      faults: schedule.length,
+      leaders,
+      writesPerSecond: record.writesPerSecond,
+      longestStall: record.longestStall,
+      tallies: record.tallies,
+      watchers: followers.length,
+      eventsTold: sum(({ revisions }) => revisions.length),
+      streamsLost: sum(({ reconnections }) => reconnections),
+      compactionGaps: sum(({ gaps }) => gaps.length),
+      peaks,
+      memoryBytesMax: this.#memoryBytesMax,
+    };
+  }
+
+  #note(text: string): void {
+    const atMs = this.#startedAt === 0 ? 0 : performance.now() - this.#startedAt;
+    this.#timeline.push({ atMs, text });
+    this.#output.write(`${clock(atMs)}  ${text}\n`);
+  }
+
+  #lookAtMemory(): void {
+    this.#memoryBytesMax = Math.max(this.#memoryBytesMax, process.memoryUsage().rss);
+  }
+}
+
+/** The hash of each member's store at a revision, asked of the member itself. */
+async function hashesOf(cluster: LocalCluster, revision: number): Promise<ReadonlyMap<string, number | string>> {
+  const hashes = new Map<string, number | string>();
+  for (const [i, { name }] of cluster.members.entries()) {
+    await using client = connect({ endpoints: [cluster.endpoints[i] ?? ''], deadlineMs: ANSWER_WITHIN_MS });
+    const hash = await client.hashKv(revision).then(
+      (result) => result.hash,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    hashes.set(name, hash);
+  }
+  return hashes;
+}

@@ -1,0 +1,68 @@
+/** Looks at the cluster all the time: who leads, and how far watchers are behind. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClusterView, LocalCluster } from '../local/index.ts';
+
+export interface Peaks {
+  readonly slowWatchers: number;
+  readonly pendingEvents: number;
+}
+
+const LOOK_EVERY_MS = 200;
+
+export class Observer {
+  readonly #cluster: LocalCluster;
+  readonly #note: (text: string) => void;
+  readonly #stop = new AbortController();
+  #peaks: Peaks = { slowWatchers: 0, pendingEvents: 0 };
+  #leaders = 0;
+  #told = '';
+  #looking: Promise<void> = Promise.resolve();
+
+  constructor(cluster: LocalCluster, note: (text: string) => void) {
+    this.#cluster = cluster;
+    this.#note = note;
+  }
+
+  /** The most that any member had at one look. */
+  get peaks(): Peaks {
+    return this.#peaks;
+  }
+
+  /** How often another member led, or the same one in another term. */
+  get leaders(): number {
+    return this.#leaders;
+  }
+
+  start(): void {
+    this.#looking = this.#look();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#see(await this.#cluster.look());
+      await sleep(LOOK_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => {});
+    }
+  }
+
+  #see({ leader, term, members }: ClusterView): void {
+    const text = leader === undefined ? 'nobody leads' : `${leader} leads in term ${term}`;
+    if (text !== this.#told) {
+      this.#told = text;
+      if (leader !== undefined) this.#leaders++;
+      this.#note(text);
+    }
+    for (const { gauges } of members) {
+      if (gauges === undefined) continue;
+      this.#peaks = {
+        slowWatchers: Math.max(this.#peaks.slowWatchers, gauges.slowWatchers),
+        pendingEvents: Math.max(this.#peaks.pendingEvents, gauges.pendingEvents),
+      };
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** The command line of the chaos run. */
+
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { commandOf } from '../process/index.ts';
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly server: readonly [string, ...string[]];
+  /** Whether watchers ask how far the server is. */
+  readonly progress: boolean;
+  /** Operations a second. */
+  readonly rate: number;
+  readonly size: number;
+  readonly firstPort: number;
+  readonly reportFile: string;
+}
+
+export const USAGE = `npm run chaos -- [flags]
+
+  Starts three members, lets writers, readers and watchers at them, kills, pauses, cuts and slows them meanwhile, and checks
+  that nothing acknowledged is lost, that every key is a linearizable register, and that no watcher was cheated.
+  Exits with 0 if every check passed.
+
+  --seed N          which faults, when (1)
+  --minutes M       how long, may be a fraction (3)
+  --server COMMAND  the server, any with etcd's flags, started directly (node dist/cli/main.js)
+  --rate N          operations a second that are tried (300)
+  --members N       3 or more (3)
+  --port N          ports from N on, two a member (24700)
+  --without-progress  watchers do not ask how far the server is (etcd before 3.4.25 answers before it has told all)
+  --report FILE     where the report goes, beside the standard output (chaos.md)
+`;
+
+/** Throws a TypeError that says what is wrong with the arguments; undefined: help was asked for. */
+export function parseOptions(args: readonly string[]): ChaosOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string', default: '1' },
+      minutes: { type: 'string', default: '3' },
+      server: { type: 'string' },
+      rate: { type: 'string', default: '300' },
+      members: { type: 'string', default: '3' },
+      port: { type: 'string', default: '24700' },
+      report: { type: 'string', default: 'chaos.md' },
+      'without-progress': { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return undefined;
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= 60))
+    throw new TypeError(`--minutes: more than 0 and 60 at most, not '${values.minutes}'`);
+  return {
+    seed: count('--seed', values.seed, 2 ** 53),
+    minutes,
+    server: commandOf(values.server),
+    progress: !values['without-progress'],
+    rate: count('--rate', values.rate, 10_000),
+    size: count('--members', values.members, 6),
+    firstPort: count('--port', values.port, 65_000),
+    reportFile: resolve(values.report),
+  };
+}
+
+function count(flag: string, text: string, max: number): number {
+  const number = Number(text);
+  if (!/^\d{1,16}$/.test(text) || number > max)
+    throw new TypeError(`${flag}: a whole number up to ${max} is wanted, not '${text}'`);
+  return number;
+}

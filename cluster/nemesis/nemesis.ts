@@ -1,0 +1,120 @@
+/** Does to a cluster what the schedule says, and undoes it. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LocalCluster } from '../local/index.ts';
+import type { LinkState } from '../proxy/index.ts';
+import type { Fault, Planned, Target } from './schedule.ts';
+
+/** What the nemesis can do to a cluster. */
+export type Victims = Pick<LocalCluster, 'members' | 'look' | 'kill' | 'start' | 'pause' | 'resume' | 'link' | 'heal'>;
+
+const CUT: Partial<LinkState> = { cut: true };
+
+/**
+ * Runs the schedule, from now on. Resolves when all is whole again, also if `signal` ends it early. `note` is told when a fault
+ * begins and ends.
+ */
+export async function torment(
+  cluster: Victims,
+  schedule: readonly Planned[],
+  signal: AbortSignal,
+  note: (text: string) => void,
+): Promise<void> {
+  const startedAt = performance.now();
+  const waitUntil = (atMs: number): Promise<void> =>
+    sleep(Math.max(0, atMs - (performance.now() - startedAt)), undefined, { signal }).catch(() => {});
+  try {
+    for (const { fault, atMs, forMs } of schedule) {
+      await waitUntil(atMs);
+      if (signal.aborted) return;
+      const what = await inject(cluster, fault);
+      note(what);
+      await waitUntil(atMs + forMs);
+      await restore(cluster);
+      note(`over: ${what}`);
+    }
+  } finally {
+    await restore(cluster);
+  }
+}
+
+/** Makes everything whole: links, processes that are paused, members that are gone. */
+export async function restore(cluster: Victims): Promise<void> {
+  cluster.heal();
+  for (const { name, state } of cluster.members) {
+    if (state === 'paused') cluster.resume(name);
+    if (state === 'down') await cluster.start(name);
+  }
+}
+
+/** Resolves to what was done, in words. */
+export async function inject(cluster: Victims, fault: Fault): Promise<string> {
+  switch (fault.kind) {
+    case 'kill': {
+      const name = await resolveTarget(cluster, fault.target);
+      await cluster.kill(name);
+      return `kill ${named(name, fault.target)}`;
+    }
+    case 'pause': {
+      const name = await resolveTarget(cluster, fault.target);
+      cluster.pause(name);
+      return `pause ${named(name, fault.target)}`;
+    }
+    case 'isolate': {
+      const name = await resolveTarget(cluster, fault.target);
+      setLinks(cluster, name, CUT, CUT);
+      return `isolate ${named(name, fault.target)}`;
+    }
+    case 'deafen': {
+      const name = await resolveTarget(cluster, fault.target);
+      setLinks(cluster, name, CUT, {});
+      return `nothing reaches ${named(name, fault.target)}, which still speaks`;
+    }
+    case 'slow': {
+      const { delayMs, bytesPerSecond } = fault;
+      const name = await resolveTarget(cluster, fault.target);
+      setLinks(cluster, name, { delayMs, bytesPerSecond }, { delayMs, bytesPerSecond });
+      const how = `${delayMs} ms late, ${Math.round(bytesPerSecond / 1000)} KB/s`;
+      return `the links of ${named(name, fault.target)} are slow: ${how}`;
+    }
+    case 'cut': {
+      const [one, other] = [nameOf(cluster, fault.one), nameOf(cluster, fault.other)];
+      cluster.link(one, other).set(CUT);
+      cluster.link(other, one).set(CUT);
+      return `cut ${one} from ${other}`;
+    }
+    case 'reset':
+      for (const from of cluster.members) {
+        for (const to of cluster.members) if (from !== to) cluster.link(from.name, to.name).reset();
+      }
+      return 'reset all connections between members';
+    case 'kill all':
+      await Promise.all(cluster.members.map(({ name }) => cluster.kill(name)));
+      return 'kill all members';
+    default:
+      return fault satisfies never;
+  }
+}
+
+function setLinks(cluster: Victims, name: string, towards: Partial<LinkState>, from: Partial<LinkState>): void {
+  for (const other of cluster.members) {
+    if (other.name === name) continue;
+    cluster.link(other.name, name).set(towards);
+    cluster.link(name, other.name).set(from);
+  }
+}
+
+/** When nobody leads the first member stands in. */
+async function resolveTarget(cluster: Victims, target: Target): Promise<string> {
+  if (target !== 'leader') return nameOf(cluster, target);
+  return (await cluster.look()).leader ?? nameOf(cluster, 0);
+}
+
+function nameOf(cluster: Victims, number: number): string {
+  const names = cluster.members.map(({ name }) => name);
+  return names[number % names.length] ?? '';
+}
+
+function named(name: string, target: Target): string {
+  return target === 'leader' ? `${name}, the leader` : name;
+}
