@@ -2,8 +2,8 @@
  * Puts of a 256-byte value, durable before they are answered: one client alone, and a hundred connections with ten calls in
  * flight each. All to one key, because h2load has one request to send.
  *
- * The store's revision tells that every answer stands for a put that was made: it rises by one for each put, so by as many as
- * were answered and at most those in flight at the end besides.
+ * The store's revision tells whether the answers stand for puts that were made: it rises by one for each, so by as many as were
+ * answered, or by some more, because h2load does not count what is answered while it starts and after it has stopped.
  */
 
 import { etcdserverpb } from '../../src/gen/etcd.js';
@@ -65,9 +65,7 @@ async function put(
   const result = await h2load(isTimed ? { ...load, logFile: await stage.file('times', Buffer.alloc(0)) } : load);
   const processorMs = server.processorMs - processorMsBefore;
   const made = (await revisionOf(server.port)) - revisionBefore;
-  if (made < result.done || made > result.done + connections * inFlightPerConnection) {
-    throw new Error(`${name}: ${result.done} answers, but ${made} puts were made`);
-  }
+  if (made < result.done) throw new Error(`${name}: ${result.done} answers, but ${made} puts were made`);
   return [
     more(name, '1/s', result.perSecond),
     ...(isTimed ? [less(`${name}, p50`, 'ms', result.p50Ms)] : []),

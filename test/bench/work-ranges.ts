@@ -2,8 +2,8 @@
  * Ranges of one key and of a thousand keys with 256-byte values, serializable (the member answers from its own store) and
  * linearizable (it makes sure of its leader first).
  *
- * All answers of a run are equal, so their bytes tell that none was an error: as many times one answer as there were answers,
- * and at most those in flight at the end besides.
+ * All answers of a run are equal, so their bytes tell that none was an error: there are as many as of one answer times the
+ * answers, or some more, because h2load does not count what is answered while it starts and after it has stopped.
  */
 
 import { etcdserverpb } from '../../src/gen/etcd.js';
@@ -65,9 +65,7 @@ async function measure(stage: Stage, server: BenchServer, range: Range): Promise
   const processorMs = server.processorMs - processorMsBefore;
   const answers = result.dataBytes / (MESSAGE_HEADER_BYTES + answer.length);
   const name = `${range.serializable ? 'serializable' : 'linearizable'} ranges of ${range.keys} ${range.keys === 1 ? 'key' : 'keys'}`;
-  if (answers < result.done || answers > result.done + CONNECTIONS * inFlightPerConnection) {
-    throw new Error(`${name}: ${result.done} answers with the bytes of ${answers}`);
-  }
+  if (answers < result.done) throw new Error(`${name}: ${result.done} answers with the bytes of ${answers}`);
   return [
     more(`${name}, ${CONNECTIONS} x ${inFlightPerConnection} in flight`, '1/s', result.perSecond),
     less(`${name}, server's processor time for each`, 'us', (processorMs * 1000) / answers),
