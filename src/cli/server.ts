@@ -99,7 +99,8 @@ async function hasLog(walDirectory: string): Promise<boolean> {
   try {
     return await hasWal(new NodeDisk(), walDirectory);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
+    // What is wrong with the place is said when it is opened.
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return false;
     throw error;
   }
 }

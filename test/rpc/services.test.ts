@@ -582,7 +582,7 @@ test('what is served', () => {
   expect([...setup().methods.keys()].sort()).toEqual([
     ...['Add', 'List', 'Promote', 'Remove', 'Update'].map((name) => `/etcdserverpb.Cluster/Member${name}`),
     ...['Compact', 'DeleteRange', 'Put', 'Range', 'RangeStream', 'Txn'].map((name) => KV + name),
-    ...['Alarm', 'Defragment', 'Hash', 'HashKV', 'MoveLeader', 'Status'].map((name) => MAINTENANCE + name),
+    ...['Alarm', 'Defragment', 'Hash', 'HashKV', 'MoveLeader', 'Snapshot', 'Status'].map((name) => MAINTENANCE + name),
     '/etcdserverpb.Watch/Watch',
     '/grpc.health.v1.Health/Check',
     '/grpc.health.v1.Health/Watch',

@@ -107,6 +107,7 @@ export class FakeCall implements CallContext {
 }
 
 export interface ConversationOptions {
+  readonly clock?: SimulatedClock;
   readonly requestBytesMax?: number;
   readonly progressIntervalMs?: number;
   readonly permit?: (key: Key, rangeEnd: Key) => ErrorCode | undefined;
@@ -115,9 +116,9 @@ export interface ConversationOptions {
 const HEADER = { clusterId: 0xffff_ffff_ffff_fff0n, memberId: 7n, term: 3 };
 
 export class Conversation {
-  readonly clock = new SimulatedClock();
+  readonly clock: SimulatedClock;
   readonly history = new FakeHistory();
-  readonly store = new WatchableStore(this.history, this.clock);
+  readonly store: WatchableStore;
   /** What the metrics were told: kind and number of events. */
   readonly observed: string[] = [];
   readonly stream = new FakeDuplexStream();
@@ -125,6 +126,8 @@ export class Conversation {
   #heard = 0;
 
   constructor(options: ConversationOptions = {}) {
+    this.clock = options.clock ?? new SimulatedClock();
+    this.store = new WatchableStore(this.history, this.clock);
     const watchOptions: WatchOptions = {
       watchable: this.store,
       clock: this.clock,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SimulatedClock } from '../../../src/base/index.ts';
 import { CHANNEL_RESPONSES_MAX } from '../../../src/watch/index.ts';
 import { Conversation, describe, microtasks } from './conversation.ts';
 
@@ -226,6 +227,39 @@ test('much to send is sent in turns', async () => {
   await microtasks();
   expect(talk.stream.written.length - before).toBe(64);
   expect(await talk.hears()).toHaveLength(100);
+});
+
+/** Time passes by work, and no timer fires meanwhile. */
+class WorkingClock extends SimulatedClock {
+  workedMs = 0;
+
+  override now(): number {
+    return super.now() + this.workedMs;
+  }
+}
+
+test('what is asked at once and takes long is done in turns, in order, and the half-close comes behind it', async () => {
+  const clock = new WorkingClock();
+  let takesMs = 1;
+  const permit = (): undefined => void (clock.workedMs += takesMs);
+  const talk = new Conversation({ clock, permit });
+  for (let id = 1; id <= 11; id++) talk.create({ key: 'a', watch_id: id });
+  // Four of them took four milliseconds. The fifth waits, and the others have not been read.
+  expect(clock.workedMs).toBe(4);
+  expect(talk.stream.paused).toBe(true);
+  expect(talk.stream.inbox).toHaveLength(6);
+  // As many turns as it takes.
+  clock.advance(0);
+  expect(clock.workedMs).toBe(11);
+  expect(talk.stream.paused).toBe(false);
+  takesMs = 4;
+  talk.create({ key: 'b', watch_id: 12 });
+  talk.create({ key: 'b', watch_id: 13 });
+  // One waits, and behind it the half-close.
+  talk.stream.halfClose();
+  expect(clock.workedMs).toBe(15);
+  expect(await talk.hears()).toEqual(Array.from({ length: 13 }, (_, i) => `w${i + 1} rev=1 created`));
+  expect(talk.stream.ended).toBe('ok');
 });
 
 test('half-closed: what was asked is answered, then the call ends; the watchers are gone at once', async () => {
