@@ -17,6 +17,9 @@ export interface ChaosOptions {
   readonly reportFile: string;
 }
 
+/** What a run may try, so that its record fits into memory: some 60 MB of operations, and about as much of history. */
+const OPERATIONS_MAX = 400_000;
+
 export const USAGE = `npm run chaos -- [flags]
 
   Starts three members, lets writers, readers and watchers at them, kills, pauses, cuts and slows them meanwhile, and checks
@@ -53,12 +56,15 @@ export function parseOptions(args: readonly string[]): ChaosOptions | undefined 
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 60))
     throw new TypeError(`--minutes: more than 0 and 60 at most, not '${values.minutes}'`);
+  const rate = count('--rate', values.rate, 10_000);
+  const rateMax = Math.floor(OPERATIONS_MAX / (minutes * 60));
+  if (rate > rateMax) throw new TypeError(`--rate: in ${minutes} minutes at most ${rateMax} a second can be recorded`);
   return {
     seed: count('--seed', values.seed, 2 ** 53),
     minutes,
     server: commandOf(values.server),
     progress: !values['without-progress'],
-    rate: count('--rate', values.rate, 10_000),
+    rate,
     size: count('--members', values.members, 6),
     firstPort: count('--port', values.port, 65_000),
     reportFile: resolve(values.report),

@@ -1,7 +1,7 @@
 /** One watcher of a run: keeps what it was told, across lost connections and compactions, as the checkers want it. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CompactedError, type WatchBatch, type WatchEvent, type WatchStream } from '../../src/client/index.ts';
+import { CompactedError, type WatchBatch, type WatchEvent, type WatchOptions } from '../../src/client/index.ts';
 import {
   type Gap,
   type LoggedEvent,
@@ -25,6 +25,13 @@ export interface FollowerPlan {
   readonly from: number;
 }
 
+/** What a follower needs of a watch stream. */
+export interface FollowedStream {
+  readonly reconnections: number;
+  watch(key: string, options: WatchOptions): { batches(): AsyncIterable<WatchBatch> };
+  requestProgress(): void;
+}
+
 const SLOW_BATCH_MS = 40;
 const BUFFER_BYTES_MAX = 256 * 1024;
 const SLOW_BUFFER_BYTES_MAX = 8 * 1024;
@@ -37,13 +44,13 @@ export class Follower implements Told {
   readonly gaps: Gap[] = [];
   readonly progress: Progress[] = [];
   readonly previous: Previous[] = [];
-  readonly #stream: WatchStream;
+  readonly #stream: FollowedStream;
   readonly #log: RevisionLog;
   #position: number;
   #failure: string | undefined;
   #hurry = false;
 
-  constructor(plan: FollowerPlan, stream: WatchStream, log: RevisionLog) {
+  constructor(plan: FollowerPlan, stream: FollowedStream, log: RevisionLog) {
     this.plan = plan;
     this.from = plan.from;
     this.#position = plan.from;

@@ -1,12 +1,9 @@
 /**
- * What the clients of a run did, as the checkers want it, and how fast it went. Bounded: when OPERATIONS_MAX are recorded the
- * clients are to stop.
+ * What the clients of a run did, as the checkers want it, and how fast it went. All of it is kept until the end, about 150 bytes
+ * an operation: how many there may be is decided before the run, by its rate and length.
  */
 
 import { type Operation, tookEffect } from '../checker/index.ts';
-
-/** About 150 bytes each. */
-const OPERATIONS_MAX = 400_000;
 
 export interface Stall {
   /** Milliseconds on the clock of the run. */
@@ -31,10 +28,6 @@ export class Record {
     this.#startedAt = startedAt;
     this.#acknowledgedAt = startedAt;
     this.#longest = { fromMs: 0, ms: 0 };
-  }
-
-  get full(): boolean {
-    return this.operations.length >= OPERATIONS_MAX;
   }
 
   /** The longest time in which no write was acknowledged to anyone. */

@@ -125,7 +125,7 @@ export class Workload {
     const worker = this.#worker(`w${number}`, prng);
     const everyMs = (WORKERS / this.#options.rate) * 1000;
     let dueAt = performance.now() + (everyMs * number) / WORKERS;
-    while (!this.#stop.signal.aborted && !this.record.full) {
+    while (!this.#stop.signal.aborted) {
       await this.#pause(dueAt - performance.now());
       if (this.#stop.signal.aborted) return;
       await (writes ? worker.write() : worker.read());
