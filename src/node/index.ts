@@ -3,3 +3,4 @@ export { type BootedNode, type BootOptions, boot, type DiskTrouble, type PeerEnd
 export * from './member.ts';
 export { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
 export { RealClock } from './real-clock.ts';
+export { SLICE_MS } from './turn.ts';

@@ -13,6 +13,7 @@
  *
  * A client that does not read: the wire says hold on, the channel is left alone and fills up, its watchers become victims.
  * A client that asks faster than it reads: ctrlStream fills up, and the stream is read no more until it has been emptied.
+ * Clients that ask more than a turn has time for: each waits for its turn with one request, and is read no more meanwhile.
  */
 
 import { type Bytes, ERRORS, type ErrorCode, rangeOf, Status } from '../../base/index.ts';
@@ -21,6 +22,7 @@ import { ALL_WATCHERS, type WatchRefusal, type WatchResponse, type WatchStream }
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../wire/index.ts';
 import { ProgressTicker } from './progress-ticker.ts';
 import type { Control, ResponseEncoder } from './response-encoder.ts';
+import type { SharedTurn } from './shared-turn.ts';
 import type { SentKind, WatchOptions } from './watch-method.ts';
 import { type CancelRequest, type CreateRequest, decodeWatchRequest } from './watch-request.ts';
 
@@ -54,9 +56,22 @@ function refusalOf(code: ErrorCode): string {
   return `rpc error: code = ${GO_CODES[status] ?? 'Unknown'} desc = ${text}`;
 }
 
+/** Why a stream is not read. */
+type Hold = 'answers' | 'turn';
+
+export interface ServerWatchStreamParts {
+  readonly options: WatchOptions;
+  readonly encoder: ResponseEncoder;
+  /** What all streams share for receiving. */
+  readonly turn: SharedTurn;
+  readonly stream: DuplexStream;
+  readonly call: CallContext;
+}
+
 export class ServerWatchStream {
   readonly #options: WatchOptions;
   readonly #encoder: ResponseEncoder;
+  readonly #turn: SharedTurn;
   readonly #stream: DuplexStream;
   readonly #call: CallContext;
   readonly #watchStream: WatchStream;
@@ -67,16 +82,18 @@ export class ServerWatchStream {
   /** Of the message being sent, for the metrics. */
   #sentKind: SentKind = 'control';
   #sentEvents = 0;
-  #isPaused = false;
+  /** The stream is read while there are none. */
+  readonly #holds = new Set<Hold>();
   #isWritable = true;
   #isScheduled = false;
   /** The client asks no more: what is queued is sent, then the call ends. */
   #isHalfClosed = false;
   #isEnded = false;
 
-  constructor(options: WatchOptions, encoder: ResponseEncoder, stream: DuplexStream, call: CallContext) {
+  constructor({ options, encoder, turn, stream, call }: ServerWatchStreamParts) {
     this.#options = options;
     this.#encoder = encoder;
+    this.#turn = turn;
     this.#stream = stream;
     this.#call = call;
     this.#watchStream = options.watchable.newWatchStream({ peer: call.peer, user: call.commonName ?? '' });
@@ -86,8 +103,9 @@ export class ServerWatchStream {
   }
 
   open(): void {
-    this.#stream.onMessage((message) => this.#recvLoop(message));
-    this.#stream.onHalfClose(() => this.#halfClosed());
+    this.#stream.onMessage((message) => this.#inTurn(() => this.#recvLoop(message)));
+    // In its turn as well: a request may be waiting that came before it.
+    this.#stream.onHalfClose(() => this.#inTurn(() => this.#halfClosed()));
     this.#stream.onWritable(() => {
       this.#isWritable = true;
       this.#schedule();
@@ -97,6 +115,15 @@ export class ServerWatchStream {
   }
 
   // ---- recvLoop ----
+
+  #inTurn(work: () => void): void {
+    if (this.#turn.hasTime()) return work();
+    this.#hold('turn');
+    this.#turn.wait(() => {
+      work();
+      this.#release('turn');
+    });
+  }
 
   #recvLoop(message: Bytes): void {
     if (this.#isEnded || this.#isHalfClosed) return;
@@ -161,10 +188,7 @@ export class ServerWatchStream {
 
   #answer(revision: number, control: Control): void {
     this.#ctrlStream.push(this.#encoder.control(revision, control));
-    if (this.#ctrlStream.length >= CONTROL_RESPONSES_MAX && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#stream.pause();
-    }
+    if (this.#ctrlStream.length >= CONTROL_RESPONSES_MAX) this.#hold('answers');
     this.#schedule();
   }
 
@@ -206,7 +230,7 @@ export class ServerWatchStream {
     if (fragment !== undefined) return fragment;
     const control = this.#ctrlStream.shift();
     if (control !== undefined) {
-      if (this.#ctrlStream.length === 0) this.#resume();
+      if (this.#ctrlStream.length === 0) this.#release('answers');
       this.#sentKind = 'control';
       return control;
     }
@@ -225,10 +249,13 @@ export class ServerWatchStream {
     else if (kind === 'compacted') this.#progress.delete(watchId);
   }
 
-  #resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#stream.resume();
+  #hold(reason: Hold): void {
+    if (this.#holds.size === 0) this.#stream.pause();
+    this.#holds.add(reason);
+  }
+
+  #release(reason: Hold): void {
+    if (this.#holds.delete(reason) && this.#holds.size === 0) this.#stream.resume();
   }
 
   #end(status?: CallStatus): void {

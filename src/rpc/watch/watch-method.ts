@@ -5,6 +5,7 @@ import type { WatchableStore } from '../../watch/index.ts';
 import type { CallContext, Method } from '../../wire/index.ts';
 import { type HeaderSource, ResponseEncoder } from './response-encoder.ts';
 import { ServerWatchStream } from './server-watch-stream.ts';
+import { SharedTurn } from './shared-turn.ts';
 
 export type SentKind = 'control' | 'progress' | 'events';
 
@@ -30,10 +31,11 @@ const FRAGMENT_OVERHEAD_BYTES: number = 512 * 1024;
 export function watchMethod(options: WatchOptions): Method {
   // One for all streams: what it keeps of the last header serves them all.
   const encoder = new ResponseEncoder(options.header, options.requestBytesMax + FRAGMENT_OVERHEAD_BYTES);
+  const turn = new SharedTurn(options.clock);
   return {
     kind: 'duplex',
     handler(stream, call) {
-      new ServerWatchStream(options, encoder, stream, call).open();
+      new ServerWatchStream({ options, encoder, turn, stream, call }).open();
     },
   };
 }
