@@ -18,8 +18,8 @@ import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
 
-/** Bounds a slice where the clock is too coarse to. */
-const SLICE_ENTRIES_MAX = 1024;
+/** Bounds what comes after a slice, unseen by its clock: answering costs the wire more (some 40 us) than applying does. */
+const SLICE_ENTRIES_MAX = 64;
 
 export interface ApplierOptions {
   readonly clock: Clock;

@@ -6,8 +6,11 @@
 
 import type { Clock } from '../base/index.ts';
 
-/** How long work may hold the loop before it must give way: well under the 10 ms that nothing may exceed. */
-export const SLICE_MS = 4;
+/**
+ * How long work may hold the loop before it must give way. In one turn there may be a slice of each kind of work, and what the
+ * wire does with its results; all of it together may not take more than 10 ms.
+ */
+export const SLICE_MS = 2;
 
 /** Lets others be served before going on. */
 export function nextTurn(clock: Clock): Promise<void> {

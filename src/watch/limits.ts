@@ -24,7 +24,7 @@ export const SYNC_PERIOD_MS = 100;
 /** Revisions, bytes and time that one pass reads from history. At least one revision is read, whatever its size. */
 export const SYNC_REVISIONS_MAX = 10_000;
 export const SYNC_BYTES_MAX: number = 4 * MIB;
-export const SYNC_TIME_MS_MAX = 4;
+export const SYNC_TIME_MS_MAX = 2;
 
 /** Distinct revisions in one batch of a watcher that catches up*. */
 export const BATCH_REVISIONS_MAX = 1000;
