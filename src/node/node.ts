@@ -348,12 +348,12 @@ export class Node implements Member, LogOwner {
     }
   }
 
-  async propose(proposal: Proposal): Promise<Outcome> {
+  propose(proposal: Proposal): Promise<Outcome> {
     if (this.#overQuota(proposal)) {
       this.#raiseNoSpace();
-      throw new RequestError('noSpace');
+      return Promise.reject(new RequestError('noSpace'));
     }
-    return await this.#proposer.propose(proposal);
+    return this.#proposer.propose(proposal);
   }
 
   async readIndex(): Promise<void> {
