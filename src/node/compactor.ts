@@ -26,6 +26,7 @@ export class Compactor {
   /** The end of the last job asked for: the next one waits for it. */
   #last: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** Of the state that jobs belong to; another one after each replacement. */
   #generation = 0;
 
   constructor(options: CompactorOptions) {
@@ -34,7 +35,8 @@ export class Compactor {
 
   /** Resolves when the job is done; never, once stopped: the next start goes on with it. */
   run(job: CompactionJob): Promise<void> {
-    const done = this.#last.then(() => this.#work(job));
+    const generation = this.#generation;
+    const done = this.#last.then(() => this.#work(job, generation));
     this.#last = done;
     return done;
   }
@@ -49,10 +51,9 @@ export class Compactor {
     this.#last = Promise.resolve();
   }
 
-  async #work(job: CompactionJob): Promise<void> {
+  async #work(job: CompactionJob, generation: number): Promise<void> {
     const { clock, batchKeysMax, pauseMs, commit, finished, failed } = this.#options;
     const started = clock.now();
-    const generation = this.#generation;
     try {
       for (let done = false; !done; ) {
         if (this.#stopped) return await new Promise<void>(() => undefined);
