@@ -41,8 +41,10 @@ const SETTLE_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 30_000;
 const MEMORY_LOOK_EVERY_MS = 1_000;
 
-/** Snapshots are taken often, so that a member that was away needs one. */
+/** Snapshots are taken often, and little is kept of what comes before them, so that a member that was away needs one. */
 const FLAGS = ['--snapshot-count=1000'];
+/** A flag that older servers do not know, and as a variable ignore. */
+const ENVIRONMENT = { ETCD_SNAPSHOT_CATCHUP_ENTRIES: '200' };
 
 export class Chaos {
   readonly #options: ChaosOptions;
@@ -64,6 +66,7 @@ export class Chaos {
     const cluster = await LocalCluster.start({
       command: this.#options.server,
       flags: FLAGS,
+      env: ENVIRONMENT,
       directory,
       size: this.#options.size,
       firstPort: this.#options.firstPort,
@@ -155,7 +158,7 @@ export class Chaos {
 
   #results(
     { record, followers }: Workload,
-    { peaks, leaders }: Observer,
+    { peaks, leaders, snapshots }: Observer,
     checks: readonly Check[],
     schedule: readonly Planned[],
     seconds: number,
@@ -172,6 +175,7 @@ export class Chaos {
       timeline: this.#timeline,
       faults: schedule.length,
       leaders,
+      snapshots,
       writesPerSecond: record.writesPerSecond,
       longestStall: record.longestStall,
       tallies: record.tallies,

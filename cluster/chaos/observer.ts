@@ -16,6 +16,8 @@ export class Observer {
   readonly #stop = new AbortController();
   #peaks: Peaks = { slowWatchers: 0, pendingEvents: 0 };
   #leaders = 0;
+  readonly #snapshots = new Map<string, number>();
+  #snapshotsBefore = 0;
   #told = '';
   #looking: Promise<void> = Promise.resolve();
 
@@ -32,6 +34,11 @@ export class Observer {
   /** How often another member led, or the same one in another term. */
   get leaders(): number {
     return this.#leaders;
+  }
+
+  /** How often a member was brought back by a snapshot. */
+  get snapshots(): number {
+    return [...this.#snapshots.values()].reduce((sum, count) => sum + count, this.#snapshotsBefore);
   }
 
   start(): void {
@@ -57,8 +64,12 @@ export class Observer {
       if (leader !== undefined) this.#leaders++;
       this.#note(text);
     }
-    for (const { gauges } of members) {
+    for (const { name, gauges } of members) {
       if (gauges === undefined) continue;
+      const before = this.#snapshots.get(name) ?? 0;
+      // A member that was started again counts from 0.
+      if (gauges.snapshotsReceived < before) this.#snapshotsBefore += before;
+      this.#snapshots.set(name, gauges.snapshotsReceived);
       this.#peaks = {
         slowWatchers: Math.max(this.#peaks.slowWatchers, gauges.slowWatchers),
         pendingEvents: Math.max(this.#peaks.pendingEvents, gauges.pendingEvents),

@@ -20,6 +20,7 @@ export interface Results {
   readonly timeline: readonly Moment[];
   readonly faults: number;
   readonly leaders: number;
+  readonly snapshots: number;
   readonly writesPerSecond: readonly number[];
   readonly longestStall: Stall;
   /** How many of each kind had which outcome: 'put ok'. */
@@ -54,7 +55,7 @@ export function report(results: Results): string {
 function summary(results: Results): string {
   const { longestStall, peaks } = results;
   return [
-    `${results.seconds.toFixed(0)} s with ${results.faults} faults and ${results.leaders} leaders; server: ${results.server}.`,
+    `${results.seconds.toFixed(0)} s with ${results.faults} faults and ${results.leaders} leaders, ${results.snapshots} members brought back by a snapshot; server: ${results.server}.`,
     `Longest time without an acknowledged write: ${(longestStall.ms / 1000).toFixed(2)} s, from ${clock(longestStall.fromMs)}.`,
     `${results.watchers} watchers were told ${results.eventsTold} revisions; ${results.streamsLost} streams were lost and resumed, ` +
       `${results.compactionGaps} compactions overtook a watcher.`,

@@ -23,6 +23,8 @@ export interface LocalClusterOptions {
   readonly command: readonly [string, ...string[]];
   /** Further flags for every member. */
   readonly flags?: readonly string[];
+  /** For every member, beside our environment. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly directory: string;
   /** Members of a cluster that is new. */
   readonly size: number;
@@ -219,6 +221,7 @@ export class LocalCluster {
     const member = new Member(place, {
       command: this.#options.command,
       flags: this.#options.flags ?? [],
+      env: this.#options.env ?? {},
       directory: this.directory,
       joining,
       onDeath: ({ name, logFile }, how) => this.#options.onNote?.(`${name} ended by itself (${how}), see ${logFile}`),

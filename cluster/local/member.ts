@@ -18,6 +18,8 @@ export interface MemberOptions {
   readonly command: readonly [string, ...string[]];
   /** Further flags, the same for all members. */
   readonly flags: readonly string[];
+  /** What is added to our environment. */
+  readonly env: Readonly<Record<string, string>>;
   /** Below it: the member's data and its log. */
   readonly directory: string;
   readonly joining: Joining;
@@ -73,7 +75,11 @@ export class Member {
     const flags = [...flagsOf(this.place, this.dataDir, this.#options.joining), ...this.#options.flags];
     const log = openSync(this.logFile, 'a');
     // A group of its own: Ctrl-C is for us, who then stop the members in good order.
-    const child = spawn(program, [...first, ...flags], { stdio: ['ignore', log, log], detached: true });
+    const child = spawn(program, [...first, ...flags], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, ...this.#options.env },
+    });
     closeSync(log);
     if (child.pid === undefined) {
       const [error] = (await once(child, 'error')) as [Error];

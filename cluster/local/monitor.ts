@@ -13,6 +13,8 @@ export interface Gauges {
   readonly watchers: number;
   readonly slowWatchers: number;
   readonly pendingEvents: number;
+  /** Snapshots that it was sent by other members since it started. */
+  readonly snapshotsReceived: number;
 }
 
 export interface MemberView {
@@ -88,13 +90,17 @@ async function gaugesAt(endpoint: string): Promise<Gauges | undefined> {
   }
 }
 
-/** Reads the text of /metrics. */
+/** Reads the text of /metrics. What has labels is added up. */
 export function gaugesOf(metrics: string): Gauges {
   const value = (name: string): number =>
-    Number(new RegExp(`^etcd_debugging_mvcc_${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(metrics)?.[1] ?? 0);
+    [...metrics.matchAll(new RegExp(`^etcd_${name}(?:\\{[^}]*\\})? (\\S+)`, 'gm'))].reduce(
+      (sum, [, number]) => sum + Number(number),
+      0,
+    );
   return {
-    watchers: value('watcher_total'),
-    slowWatchers: value('slow_watcher_total'),
-    pendingEvents: value('pending_events_total'),
+    watchers: value('debugging_mvcc_watcher_total'),
+    slowWatchers: value('debugging_mvcc_slow_watcher_total'),
+    pendingEvents: value('debugging_mvcc_pending_events_total'),
+    snapshotsReceived: value('network_snapshot_receive_success'),
   };
 }

@@ -137,10 +137,16 @@ export class Clients {
     if (written.fate === 'unknown') return;
     written.fate = 'acknowledged';
     this.acknowledgedWrites++;
-    trace.note(() => `${life.member.name} > ${number} ${outcome.ok ? outcome.result.kind : outcome.error}`, `ok ${number}`);
+    trace.note(
+      () => `${life.member.name} > ${number} ${outcome.ok ? outcome.result.kind : outcome.error}`,
+      `ok ${number}`,
+    );
     const effect = history.of(number);
     ensure(effect !== undefined, () => `request ${number} is acknowledged, and nobody has committed it`);
-    ensure(outcome.ok === effect.ok, () => `request ${number} came to ${JSON.stringify(outcome)}, not to ok=${effect.ok}`);
+    ensure(
+      outcome.ok === effect.ok,
+      () => `request ${number} came to ${JSON.stringify(outcome)}, not to ok=${effect.ok}`,
+    );
     this.#nowKnown(effect);
     if (!outcome.ok) return;
     const { result } = outcome;
@@ -273,7 +279,10 @@ export class Clients {
     const revision = operation.revision > 0 ? operation.revision : result.revision;
     const wanted = history.pairs(operation.range, revision).map(describePair).join(' ');
     const found = result.kvs.map((bytes) => describePair(pairOf(bytes))).join(' ');
-    ensure(found === wanted, () => `a read at ${life.member.name} of revision ${revision} saw\n${found}\nnot\n${wanted}`);
+    ensure(
+      found === wanted,
+      () => `a read at ${life.member.name} of revision ${revision} saw\n${found}\nnot\n${wanted}`,
+    );
   }
 
   #readRefused(life: Life, { revision }: RangeOperation, error: unknown): void {

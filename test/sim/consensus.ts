@@ -114,7 +114,8 @@ export class Consensus {
     this.#votes.set(place, candidate);
     ensure(
       durable.term > term || (durable.term === term && raftId(durable.vote) === candidate),
-      () => `${voter} votes in term ${term} for ${candidate}; on its disk is term ${durable.term}, vote ${durable.vote}`,
+      () =>
+        `${voter} votes in term ${term} for ${candidate}; on its disk is term ${durable.term}, vote ${durable.vote}`,
     );
   }
 

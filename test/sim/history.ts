@@ -82,7 +82,10 @@ export class History {
 
   at(index: number): Effect {
     const effect = this.#effects[index];
-    ensure(effect !== undefined, () => `entry ${index} is applied, and nobody has committed more than ${this.lastIndex}`);
+    ensure(
+      effect !== undefined,
+      () => `entry ${index} is applied, and nobody has committed more than ${this.lastIndex}`,
+    );
     return effect;
   }
 

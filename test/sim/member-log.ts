@@ -7,7 +7,13 @@
  *     found      1 2 3 | 1 2 3 4 | 1 2 3 4 5'    any of these, nothing else; a call may have been torn within
  */
 
-import { decodeConfiguration, type Entry, type HardState, raftEntry, type SnapshotMark } from '../../src/codec/index.ts';
+import {
+  decodeConfiguration,
+  type Entry,
+  type HardState,
+  raftEntry,
+  type SnapshotMark,
+} from '../../src/codec/index.ts';
 import { type Configuration, EMPTY_CONFIGURATION } from '../../src/raft/index.ts';
 import type { DataDirectory, Wal } from '../../src/storage/index.ts';
 import { ensure } from './violation.ts';

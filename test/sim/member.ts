@@ -5,7 +5,16 @@
 
 import { type Logger, type Prng, SeededPrng } from '../../src/base/index.ts';
 import { raftId } from '../../src/codec/index.ts';
-import type { BootedNode, ClusterMember, Node, NodeObserver, NodeSettings, PeerEnd, PeerNetwork } from '../../src/node/index.ts';
+import type {
+  BootedNode,
+  ClusterMember,
+  DiskTrouble,
+  Node,
+  NodeObserver,
+  NodeSettings,
+  PeerEnd,
+  PeerNetwork,
+} from '../../src/node/index.ts';
 import type { MemoryNetwork, PeerAddress, PeerTransport } from '../../src/peer/index.ts';
 import { describeMessage, type Message } from '../../src/raft/index.ts';
 import { type DataDirectory, MemoryDisk, MemoryTables } from '../../src/storage/index.ts';
@@ -161,7 +170,7 @@ export class SimulatedMember {
         clock,
         logger: loggerOf(trace, this.name, life),
         observer: UNOBSERVED,
-        open: (hears) => this.#open(life, (error) => hears.storeFailed(error)),
+        open: (hears) => this.#open(life, hears),
         firstProposalId,
         firstMembers: this.#birth.firstMembers,
         peers: this.#birth.peers,
@@ -247,7 +256,7 @@ export class SimulatedMember {
     return { name: this.name, peerUrls: [`http://${this.name}:2380`], clientUrls: [`http://${this.name}:2379`] };
   }
 
-  async #open(life: Life, storeFailed: (error: Error) => void): Promise<DataDirectory> {
+  async #open(life: Life, hears: DiskTrouble): Promise<DataDirectory> {
     const options = {
       clock: life.clock,
       prng: this.#prng,
@@ -260,9 +269,13 @@ export class SimulatedMember {
       disk: new SlowDisk(this.#disk, options),
       path: '/data',
       metadata: { nodeId: this.id, clusterId: CLUSTER_ID },
-      wal: { segmentBytes: this.#around.settings.segmentBytes },
+      wal: {
+        segmentBytes: this.#around.settings.segmentBytes,
+        clock: life.clock,
+        onSpaceChange: (isShort) => hears.logSpaceChanged(isShort),
+      },
       tables: new SlowTables(this.#tables, options),
-      backend: { onFailure: storeFailed },
+      backend: { onFailure: (error) => hears.storeFailed(error) },
     });
     this.#guard(() => this.log.opened(directory));
     return directory;

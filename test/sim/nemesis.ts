@@ -100,8 +100,14 @@ export class Nemesis {
       case 'diskFull':
       case 'diskFree':
         return one === undefined ? undefined : this.#strikeDisk(fault, one);
-      default:
+      case 'cutOneWay':
+      case 'healLinks':
+      case 'isolate':
+      case 'rough':
+      case 'smooth':
         return this.#strikeLinks(fault);
+      default:
+        return fault satisfies never;
     }
   }
 

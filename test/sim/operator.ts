@@ -40,7 +40,9 @@ export class Operator {
     if (asked?.serving === undefined || isFull || this.#asked > 0) return;
     const { serving } = asked;
     const name = `m${++this.#created}`;
-    const isLearner = pick(prng, [true, true, false]);
+    // A second voter must be there before it can be added: with two of them nothing is committed by one alone.
+    const isAlone = serving.members().filter((member) => !member.isLearner).length === 1;
+    const isLearner = pick(prng, [true, true, isAlone]);
     this.#ask(asked, `${isLearner ? 'learner' : 'member'} ${name} is to be added`, async (changes) => {
       const { id } = await changes.add([`http://${name}:2380`], isLearner);
       const peers = serving.members().map((member) => ({ id: raftId(member.id), urls: member.peerUrls }));

@@ -3,7 +3,7 @@
  * of the log is recognised, whatever it asks.
  */
 
-import { type Bytes, bytesOf, type KeyRange, KEY_INFINITY, unreachable } from '../../src/base/index.ts';
+import { type Bytes, bytesOf, KEY_INFINITY, type KeyRange, unreachable } from '../../src/base/index.ts';
 import { type InternalKind, ProtoReader } from '../../src/codec/index.ts';
 import { etcdserverpb as pb } from '../../src/gen/etcd.js';
 import type { Proposal } from '../../src/node/index.ts';
@@ -91,9 +91,12 @@ function operationOf(change: Change): pb.IRequestOp {
   return { request_delete_range: rangeOf(change.range) };
 }
 
-const RESULTS = { equal: 0, greater: 1, less: 2 } as const;
+const { CompareResult, CompareTarget } = pb.Compare;
+const RESULTS = { equal: CompareResult.EQUAL, greater: CompareResult.GREATER, less: CompareResult.LESS } as const;
 
 function compareOf({ key, target, result, number }: Condition): pb.ICompare {
   const compared = { key: bytesOf(key), result: RESULTS[result] };
-  return target === 'version' ? { ...compared, target: 0, version: number } : { ...compared, target: 2, mod_revision: number };
+  return target === 'version'
+    ? { ...compared, target: CompareTarget.VERSION, version: number }
+    : { ...compared, target: CompareTarget.MOD, mod_revision: number };
 }

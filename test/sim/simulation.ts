@@ -235,14 +235,18 @@ export class Simulation {
       const now = this.#clock.now();
       if (now < nextLook) return false;
       nextLook = now + HEALING_LOOK_MS;
-      ensure(now < from + HEALING_MS_MAX, () => `not of one mind ${HEALING_MS_MAX} ms after healing:\n${this.#describe()}`);
+      ensure(
+        now < from + HEALING_MS_MAX,
+        () => `not of one mind ${HEALING_MS_MAX} ms after healing:\n${this.#describe()}`,
+      );
       this.#reconcile();
       this.#nemesis.restartDown();
       this.#watchers.hurry();
       if (this.#isOfOneMind()) return true;
       if (now >= nextWrite) {
         nextWrite = now + HEALING_WRITE_MS;
-        for (const member of this.#members) this.#clients.write(member, { kind: 'put', key: 'healed', value: `${now}` });
+        for (const member of this.#members)
+          this.#clients.write(member, { kind: 'put', key: 'healed', value: `${now}` });
       }
       return false;
     });
@@ -284,7 +288,7 @@ export class Simulation {
     const violation = this.#violation;
     if (violation === undefined) return undefined;
     if (violation instanceof Violation) return violation.message;
-    if (!(violation instanceof Error)) return String(violation);
+    if (!(violation instanceof Error)) return JSON.stringify(violation);
     const cause = violation.cause instanceof Error ? `\n${violation.cause.stack}` : '';
     return `${violation.stack}${cause}`;
   }

@@ -4,14 +4,7 @@
  */
 
 import { below, type Prng } from '../../src/base/index.ts';
-import type {
-  Disk,
-  DiskFile,
-  MemoryDisk,
-  MemoryTables,
-  OrderedTable,
-  Tables,
-} from '../../src/storage/index.ts';
+import type { Disk, DiskFile, MemoryDisk, MemoryTables, OrderedTable, Tables } from '../../src/storage/index.ts';
 import type { ProcessClock } from './clock.ts';
 
 /** How the disk behaves; the nemesis changes it. */

@@ -10,7 +10,13 @@
 
 import { below, inRange, type KeyRange, type Prng, pick } from '../../src/base/index.ts';
 import type { Node } from '../../src/node/index.ts';
-import { ALL_WATCHERS, AUTO_WATCH_ID, type SharedEvent, type WatchResponse, type WatchStream } from '../../src/watch/index.ts';
+import {
+  ALL_WATCHERS,
+  AUTO_WATCH_ID,
+  type SharedEvent,
+  type WatchResponse,
+  type WatchStream,
+} from '../../src/watch/index.ts';
 import { describePair, pairOf } from './clients.ts';
 import type { WorldClock } from './clock.ts';
 import type { History, HistoryEvent } from './history.ts';
@@ -374,7 +380,8 @@ export class Watchers {
       const event = history.eventAt(watching.place);
       if (event === undefined || event.main > upTo) return undefined;
       const isPut = event.pair !== undefined;
-      const isWanted = event.main >= from && inRange(watching.range, event.key) && !(isPut ? watching.noPut : watching.noDelete);
+      const isWanted =
+        event.main >= from && inRange(watching.range, event.key) && !(isPut ? watching.noPut : watching.noDelete);
       if (isWanted) return event;
       watching.place++;
     }

@@ -40,6 +40,7 @@ function results(change: Partial<Results> = {}): Results {
     ],
     faults: 1,
     leaders: 2,
+    snapshots: 1,
     writesPerSecond: Array.from({ length: 25 }, (_, i) => i),
     longestStall: { fromMs: 3_000, ms: 1_234 },
     tallies: new Map([

@@ -39,7 +39,7 @@ test('the command line', () => {
 });
 
 function member(name: string, role: MemberView['role']): MemberView {
-  const gauges = { watchers: 7, slowWatchers: 2, pendingEvents: 5 };
+  const gauges = { watchers: 7, slowWatchers: 2, pendingEvents: 5, snapshotsReceived: 0 };
   const status = {
     clusterId: 1n,
     memberId: 1n,
@@ -96,8 +96,10 @@ test('without a terminal a line is written for what changes, and for nothing els
 });
 
 test('gauges are read from the text of /metrics, with labels or without', () => {
-  const text = 'etcd_debugging_mvcc_watcher_total 12\netcd_debugging_mvcc_slow_watcher_total{a="b"} 3\n';
-  expect(gaugesOf(text)).toEqual({ watchers: 12, slowWatchers: 3, pendingEvents: 0 });
+  const text =
+    'etcd_debugging_mvcc_watcher_total 12\netcd_debugging_mvcc_slow_watcher_total{a="b"} 3\n' +
+    'etcd_network_snapshot_receive_success{From="1"} 2\netcd_network_snapshot_receive_success{From="2"} 1\n';
+  expect(gaugesOf(text)).toEqual({ watchers: 12, slowWatchers: 3, pendingEvents: 0, snapshotsReceived: 3 });
 });
 
 test('a second shell is answered, also with what went wrong', () =>
