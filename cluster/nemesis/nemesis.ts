@@ -57,6 +57,8 @@ export async function inject(cluster: Victims, fault: Fault): Promise<string> {
     }
     case 'pause': {
       const name = await resolveTarget(cluster, fault.target);
+      // One that has ended by itself cannot be paused; that it has is found elsewhere.
+      if (cluster.members.find((member) => member.name === name)?.state !== 'running') return `${name} is down already`;
       cluster.pause(name);
       return `pause ${named(name, fault.target)}`;
     }

@@ -8,4 +8,3 @@ export { RangeReading } from './range.ts';
 export { StoreDamagedError } from './restore.ts';
 export type { LeaseExists, StoreCounters } from './state.ts';
 export * from './store.ts';
-export { WriteTxn } from './write-txn.ts';

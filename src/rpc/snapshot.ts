@@ -27,7 +27,8 @@ async function sendSnapshot(member: Member, stream: SendStream, call: CallContex
   try {
     const sender = new BlobSender(member, stream, call, snapshot.sizeBytesEstimate);
     for await (const chunk of snapshot.chunks) {
-      for (let at = 0; at < chunk.length; at += BLOB_BYTES_MAX) await sender.send(chunk.subarray(at, at + BLOB_BYTES_MAX));
+      for (let at = 0; at < chunk.length; at += BLOB_BYTES_MAX)
+        await sender.send(chunk.subarray(at, at + BLOB_BYTES_MAX));
       if (call.cancelled) return;
     }
     await sender.finish();

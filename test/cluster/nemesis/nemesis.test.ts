@@ -126,6 +126,14 @@ test('a torment that is ended early leaves nothing broken', async () => {
   expect(puppets.wounds).toEqual([]);
 });
 
+test('a member that ended by itself cannot be paused, and is started with the rest', async () => {
+  const puppets = new Puppets();
+  puppets.states.set('n1', 'down');
+  expect(await inject(puppets, { kind: 'pause', target: 0 })).toBe('n1 is down already');
+  await torment(puppets, [], new AbortController().signal, () => {});
+  expect(puppets.wounds).toEqual([]);
+});
+
 test('when nobody leads the first member stands in', async () => {
   const puppets = new Puppets();
   puppets.leader = undefined;
