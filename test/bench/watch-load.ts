@@ -27,7 +27,7 @@ export interface WatcherPlan {
   readonly watchersPerStream: number;
   /** Watchers take these in turn. */
   readonly keys: readonly string[];
-  /** Of the values that will be put, at least 128. */
+  /** Of the values that will be put, 128 to 16,383. */
   readonly valueBytes: number;
 }
 

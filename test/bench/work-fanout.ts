@@ -51,7 +51,7 @@ interface Everyday {
 
 const EVERYDAY: readonly Everyday[] = [
   { name: '1000 puts/s, a watcher each', keys: WATCHERS, putsPerSecond: 1000 },
-  { name: '100 puts/s, 1000 watchers each', keys: 1, putsPerSecond: 100 },
+  { name: '20 puts/s, 1000 watchers each', keys: 1, putsPerSecond: 20 },
 ];
 
 export const delay: Work = {
