@@ -81,8 +81,11 @@ test('bytes pass both ways, and each end reaches the other side', async () => {
   expect((await read(behind, 8)).toString()).toBe('question');
   await once(behind, 'end');
   behind.end('answer');
+  const ends = closed(client);
   expect((await read(client, 6)).toString()).toBe('answer');
   await once(client, 'end');
+  await ends;
+  expect(client.errored).toBeNull();
 });
 
 test('more bytes than the queue holds arrive whole, in order', async () => {
@@ -90,6 +93,21 @@ test('more bytes than the queue holds arrive whole, in order', async () => {
   const bytes = Buffer.alloc(3_000_000, Buffer.from('0123456789abcdefg'));
   client.write(bytes);
   expect((await read(await server, bytes.length)).equals(bytes)).toBe(true);
+});
+
+test('an orderly end is one also for whoever reads late', async () => {
+  const { client, server } = await line(25008);
+  client.pause();
+  client.end();
+  const behind = await server;
+  behind.resume();
+  const bytes = Buffer.alloc(4_000_000, 'late');
+  behind.end(bytes);
+  await turns(20);
+  const ends = closed(client);
+  expect((await read(client, bytes.length)).equals(bytes)).toBe(true);
+  await ends;
+  expect(client.errored).toBeNull();
 });
 
 test('a link that is cut holds the bytes of its direction, and gives them when it is healed', async () => {
@@ -176,7 +194,7 @@ test('a reset ends the connections of the link, and new ones are made', async ()
 });
 
 test('a member that is not there is felt as one', async () => {
-  const { client } = await unreachable(25008);
+  const { client } = await unreachable(25010);
   client.resume();
   await closed(client);
 });
