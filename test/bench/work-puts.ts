@@ -9,7 +9,7 @@
 import { etcdserverpb } from '../../src/gen/etcd.js';
 import { eventLoopHold } from './event-loop-hold.ts';
 import { grpcMessage } from './http2-frame.ts';
-import { type H2Load, h2load } from './load-h2load.ts';
+import { type H2Load, h2load, warmUp } from './load-h2load.ts';
 import { PUT_PATH, revisionOf } from './raw-call.ts';
 import { less, type Measured, more } from './sample.ts';
 import type { BenchServer } from './server-process.ts';
@@ -42,7 +42,13 @@ export const puts: Work = {
     return stage.withServer(async (server) => {
       const measured: Measured[] = [];
       for (const clients of CLIENTS) {
-        await put(stage, server, clients, bodyFile, stage.isQuick ? { requests: 100 } : { seconds: 3 });
+        await put(
+          stage,
+          server,
+          clients,
+          bodyFile,
+          stage.isQuick ? { requests: 100 } : warmUp(clients.connections, clients.inFlightPerConnection),
+        );
         const amount = stage.isQuick ? { requests: 200 } : { seconds: 5 };
         measured.push(...(await put(stage, server, clients, bodyFile, amount)));
       }

@@ -11,7 +11,7 @@ import { eventLoopHold } from './event-loop-hold.ts';
 import { fillKey } from './fill-load.ts';
 import { grpcMessage, MESSAGE_HEADER_BYTES } from './http2-frame.ts';
 import { runLoad } from './load-child.ts';
-import { h2load } from './load-h2load.ts';
+import { h2load, warmUp } from './load-h2load.ts';
 import { call, RANGE_PATH } from './raw-call.ts';
 import { less, type Measured, more } from './sample.ts';
 import type { BenchServer } from './server-process.ts';
@@ -59,7 +59,7 @@ async function measure(stage: Stage, server: BenchServer, range: Range): Promise
   const { inFlightPerConnection } = range;
   const bodyFile = await stage.file('range', grpcMessage(request));
   const load = { port: server.port, path: RANGE_PATH, bodyFile, connections: CONNECTIONS, inFlightPerConnection };
-  await h2load({ ...load, amount: stage.isQuick ? { requests: 50 } : { seconds: 1 } });
+  await h2load({ ...load, amount: stage.isQuick ? { requests: 50 } : warmUp(CONNECTIONS, inFlightPerConnection) });
   const processorMsBefore = server.processorMs;
   const result = await h2load({ ...load, amount: stage.isQuick ? { requests: 200 } : { seconds: 4 } });
   const processorMs = server.processorMs - processorMsBefore;
