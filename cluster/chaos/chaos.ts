@@ -11,23 +11,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Client, connect } from '../../src/client/index.ts';
-import {
-  type Check,
-  check,
-  checkHashes,
-  checkLinearizable,
-  checkLog,
-  checkPairs,
-  checkReads,
-  checkStore,
-  checkWatches,
-  checkWrites,
-} from '../checker/index.ts';
+import { connect } from '../../src/client/index.ts';
+import { type Check, check } from '../checker/index.ts';
 import { LocalCluster } from '../local/index.ts';
 import { type Planned, planFaults, torment } from '../nemesis/index.ts';
 import { Findings } from '../report/index.ts';
-import { nameIn, PREFIX, textOf, Workload } from '../workload/index.ts';
+import { Workload } from '../workload/index.ts';
+import { settleAndCheck } from './checks.ts';
 import { Observer } from './observer.ts';
 import type { ChaosOptions } from './options.ts';
 import { clock, type Moment, passed, type Results, report } from './report.ts';
@@ -37,9 +27,10 @@ export interface Output {
 }
 
 const READY_WITHIN_MS = 60_000;
-const SETTLE_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 30_000;
 const MEMORY_LOOK_EVERY_MS = 1_000;
+/** How a member ends at a failpoint that says panic. */
+const PANIC = /\(exit code 2\)/;
 
 /** Snapshots are taken often, and little is kept of what comes before them, so that a member that was away needs one. */
 const FLAGS = ['--snapshot-count=1000'];
@@ -70,8 +61,10 @@ export class Chaos {
       directory,
       size: this.#options.size,
       firstPort: this.#options.firstPort,
+      secure: this.#options.secure,
+      failpoints: this.#options.failpoints,
       onNote: (text) => {
-        this.#deaths.add(text);
+        if (!this.#options.failpoints || !PANIC.test(text)) this.#deaths.add(text);
         this.#note(text);
       },
     });
@@ -93,12 +86,12 @@ export class Chaos {
 
   async #tormentAndCheck(cluster: LocalCluster, signal: AbortSignal): Promise<Results> {
     await cluster.untilReady(READY_WITHIN_MS);
-    await using client = connect({ endpoints: cluster.endpoints, deadlineMs: ANSWER_WITHIN_MS });
+    await using client = connect({ endpoints: cluster.endpoints, tls: cluster.tls, deadlineMs: ANSWER_WITHIN_MS });
     const { revision: first } = await client.get('\0');
     const members = cluster.members.map(({ name }, i) => ({ name, endpoint: cluster.endpoints[i] ?? '' }));
-    const { seed, rate, minutes, size, progress } = this.#options;
-    const schedule = planFaults(seed, size, minutes * 60_000);
-    const workload = new Workload({ members, seed, rate, progress, revision: first });
+    const { seed, rate, minutes, size, progress, failpoints } = this.#options;
+    const schedule = planFaults(seed, size, minutes * 60_000, failpoints);
+    const workload = new Workload({ members, tls: cluster.tls, seed, rate, progress, revision: first });
     this.#startedAt = performance.now();
     const observer = new Observer(cluster, (text) => this.#note(text));
     observer.start();
@@ -108,7 +101,11 @@ export class Chaos {
       await cluster.untilReady(READY_WITHIN_MS);
       await workload.stop();
       const seconds = (performance.now() - this.#startedAt) / 1000;
-      const checks = await this.#check(cluster, client, workload, first);
+      this.#note('clients have stopped; watchers are told the rest');
+      const checks = [
+        check('no member ended by itself', this.#options.size, this.#deaths),
+        ...(await settleAndCheck(cluster, client, workload, first)),
+      ];
       await observer.stop();
       return this.#results(workload, observer, checks, schedule, seconds);
     } finally {
@@ -134,28 +131,6 @@ export class Chaos {
     await endsAfter;
   }
 
-  async #check(cluster: LocalCluster, client: Client, workload: Workload, first: number): Promise<readonly Check[]> {
-    const { log, record, followers, compactedThrough } = workload;
-    this.#note('clients have stopped; watchers are told the rest');
-    await workload.settle(SETTLE_WITHIN_MS);
-    const { revision: last } = await client.get('\0');
-    this.#note(`the store is at revision ${last}; checking`);
-    const store = new Map<string, string>();
-    const scan = client.scan(PREFIX, { prefix: true, revision: last });
-    for await (const { key, value } of scan) store.set(textOf(key), nameIn(value));
-    return [
-      check('no member ended by itself', this.#options.size, this.#deaths),
-      checkLog(log, first),
-      checkWrites(record.operations, log),
-      checkPairs(record.operations, log),
-      checkReads(record.operations, log),
-      checkLinearizable(record.byKey),
-      checkWatches(followers, log, last, compactedThrough),
-      checkStore(store, log, last),
-      checkHashes(await hashesOf(cluster, last)),
-    ];
-  }
-
   #results(
     { record, followers }: Workload,
     { peaks, leaders, snapshots }: Observer,
@@ -165,10 +140,11 @@ export class Chaos {
   ): Results {
     const sum = (of: (follower: (typeof followers)[number]) => number): number =>
       followers.reduce((total, follower) => total + of(follower), 0);
-    const { seed, minutes, server, progress } = this.#options;
+    const { seed, minutes, server, progress, secure, failpoints } = this.#options;
+    const switches = `${progress ? '' : ' --without-progress'}${secure ? ' --tls' : ''}${failpoints ? ' --failpoints' : ''}`;
     this.#lookAtMemory();
     return {
-      command: `npm run chaos -- --seed ${seed} --minutes ${minutes} --server '${server.join(' ')}'${progress ? '' : ' --without-progress'}`,
+      command: `npm run chaos -- --seed ${seed} --minutes ${minutes} --server '${server.join(' ')}'${switches}`,
       server: server.join(' '),
       seconds,
       checks,
@@ -197,18 +173,4 @@ export class Chaos {
   #lookAtMemory(): void {
     this.#memoryBytesMax = Math.max(this.#memoryBytesMax, process.memoryUsage().rss);
   }
-}
-
-/** The hash of each member's store at a revision, asked of the member itself. */
-async function hashesOf(cluster: LocalCluster, revision: number): Promise<ReadonlyMap<string, number | string>> {
-  const hashes = new Map<string, number | string>();
-  for (const [i, { name }] of cluster.members.entries()) {
-    await using client = connect({ endpoints: [cluster.endpoints[i] ?? ''], deadlineMs: ANSWER_WITHIN_MS });
-    const hash = await client.hashKv(revision).then(
-      (result) => result.hash,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    );
-    hashes.set(name, hash);
-  }
-  return hashes;
 }

@@ -10,6 +10,10 @@ export interface ChaosOptions {
   readonly server: readonly [string, ...string[]];
   /** Whether watchers ask how far the server is. */
   readonly progress: boolean;
+  /** Mutual TLS on both ports of every member. */
+  readonly secure: boolean;
+  /** Whether members are crashed and held up at their failpoints, too. */
+  readonly failpoints: boolean;
   /** Operations a second. */
   readonly rate: number;
   readonly size: number;
@@ -23,7 +27,8 @@ const OPERATIONS_MAX = 400_000;
 export const USAGE = `npm run chaos -- [flags]
 
   Starts three members, lets writers, readers and watchers at them, kills, pauses, cuts and slows them meanwhile, and checks
-  that nothing acknowledged is lost, that every key is a linearizable register, and that no watcher was cheated.
+  that nothing acknowledged is lost, that every key is a linearizable register, that no watcher was cheated, and that leases
+  end neither before their time nor never.
   Exits with 0 if every check passed.
 
   --seed N          which faults, when (1)
@@ -33,6 +38,8 @@ export const USAGE = `npm run chaos -- [flags]
   --members N       3 or more (3)
   --port N          ports from N on, two a member (24700)
   --without-progress  watchers do not ask how far the server is (etcd before 3.4.25 answers before it has told all)
+  --tls             mutual TLS on both ports of every member
+  --failpoints      crash members and hold them up at their failpoints, too (the server must have gofail's)
   --report FILE     where the report goes, beside the standard output (chaos.md)
 `;
 
@@ -49,6 +56,8 @@ export function parseOptions(args: readonly string[]): ChaosOptions | undefined 
       port: { type: 'string', default: '24700' },
       report: { type: 'string', default: 'chaos.md' },
       'without-progress': { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
+      failpoints: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -64,6 +73,8 @@ export function parseOptions(args: readonly string[]): ChaosOptions | undefined 
     minutes,
     server: commandOf(values.server),
     progress: !values['without-progress'],
+    secure: values.tls,
+    failpoints: values.failpoints,
     rate,
     size: count('--members', values.members, 6),
     firstPort: count('--port', values.port, 65_000),

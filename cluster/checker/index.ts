@@ -17,6 +17,7 @@ export {
   tookEffect,
   type Write,
 } from './history.ts';
+export { checkLeases, type LeaseLife } from './leases.ts';
 export { checkLinearizable } from './linearizable.ts';
 export { checkReads } from './reads.ts';
 export { markOf, RevisionLog } from './revision-log.ts';

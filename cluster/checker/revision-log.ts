@@ -22,6 +22,8 @@ export class RevisionLog {
   readonly disagreements: Findings = new Findings();
   readonly #events = new Map<number, readonly LoggedEvent[]>();
   readonly #versions = new Map<string, Version[]>();
+  /** When the first was told of each revision, on the clock of the run. */
+  readonly #toldAt = new Map<number, number>();
   #sorted = true;
   #last = 0;
 
@@ -34,8 +36,8 @@ export class RevisionLog {
     return this.#versions.keys();
   }
 
-  /** `teller` was told that these events, all there are, happened at this revision. */
-  add(teller: string, revision: number, events: readonly LoggedEvent[]): void {
+  /** `teller` was told that these events, all there are, happened at this revision; at this time. */
+  add(teller: string, revision: number, events: readonly LoggedEvent[], at = 0): void {
     const known = this.#events.get(revision);
     if (known !== undefined) {
       if (markOf(known) !== markOf(events)) {
@@ -46,6 +48,7 @@ export class RevisionLog {
       return;
     }
     this.#events.set(revision, events);
+    this.#toldAt.set(revision, at);
     if (revision < this.#last) this.#sorted = false;
     this.#last = Math.max(this.#last, revision);
     for (const { type, key, value } of events) {
@@ -53,6 +56,11 @@ export class RevisionLog {
       versions.push({ revision, value: type === 'put' ? value : undefined });
       this.#versions.set(key, versions);
     }
+  }
+
+  /** Infinity if nobody was told of it. */
+  toldAt(revision: number): number {
+    return this.#toldAt.get(revision) ?? Infinity;
   }
 
   at(revision: number): readonly LoggedEvent[] | undefined {

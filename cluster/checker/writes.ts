@@ -6,6 +6,7 @@
 import { Findings } from '../report/index.ts';
 import { type Check, check } from './check.ts';
 import { type LoggedEvent, type Operation, tookEffect, type Write } from './history.ts';
+import type { LeaseLife } from './leases.ts';
 import { type RevisionLog, text } from './revision-log.ts';
 
 /** The log has every revision after `first` up to the newest, and all who were told a revision were told the same. */
@@ -18,12 +19,17 @@ export function checkLog(log: RevisionLog, first: number): Check {
   return check('the history has no gap and is the same on all members', log.last - first, findings);
 }
 
-/** `operations`: all of them, a pair once. */
-export function checkWrites(operations: Iterable<Operation>, log: RevisionLog): Check {
+/** `operations`: all of them, a pair once. The end of a lease deletes its keys, too. */
+export function checkWrites(
+  operations: Iterable<Operation>,
+  log: RevisionLog,
+  leases: readonly LeaseLife[] = [],
+): Check {
   const findings = new Findings();
   const places = placesOf(log);
   const fates = new Map<string, Write>();
   const deletes = new Map<string, { made: number; perhaps: number }>();
+  for (const { keys } of leases) for (const key of keys) deletes.set(key, { made: 0, perhaps: 1 });
   let count = 0;
   for (const operation of operations) {
     if (operation.kind === 'read') continue;

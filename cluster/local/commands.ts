@@ -11,6 +11,8 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   'cut n1 n2': 'the two do not reach each other (Linux only)',
   heal: 'all members reach each other again',
   add: 'one more member',
+  learner: 'one more member, without a vote',
+  'promote n4': 'a learner gets a vote',
   'remove n3': 'one member less; its data is removed',
   status: 'who does what',
   down: 'stop all members and the runner; the data stays',
@@ -48,6 +50,11 @@ export async function command(cluster: LocalCluster, words: readonly string[]): 
       return 'all links are whole';
     case 'add':
       return `${await cluster.add()} is a member`;
+    case 'learner':
+      return `${await cluster.add({ isLearner: true })} is a learner`;
+    case 'promote':
+      await cluster.promote(one);
+      return `${one} has a vote`;
     case 'remove':
       await cluster.remove(one);
       return `${one} is no member any more`;

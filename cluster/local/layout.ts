@@ -14,10 +14,14 @@ import type { Address } from '../proxy/index.ts';
 
 export interface MemberPlace {
   readonly name: string;
+  /** Of both ports. */
+  readonly scheme: 'http' | 'https';
   readonly clientPort: number;
   readonly peerPort: number;
   /** Where the member listens for others. */
   readonly peerListen: Address;
+  /** Where its failpoints are armed, if it has any. */
+  readonly failpointPort: number;
 }
 
 /** Members a local cluster may have. */
@@ -26,6 +30,7 @@ export const MEMBERS_MAX = 6;
 const LOOPBACK = '127.0.0.1';
 const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
+const FAILPOINT_PORT = 2381;
 const PORTS_BETWEEN = 10_000;
 
 export interface Layout {
@@ -33,24 +38,46 @@ export interface Layout {
   readonly firstPort: number | undefined;
   /** Whether link proxies stand between the members. */
   readonly linked: boolean;
+  /** Whether both ports speak TLS. */
+  readonly secure?: boolean;
 }
+
+/** Where members of any number may be. */
+export const LOOPBACK_HOSTS: readonly string[] = [
+  'localhost',
+  '127.0.0.1',
+  ...Array.from({ length: MEMBERS_MAX }, (_, i) => linkedHost(i + 1)),
+];
 
 /** The place of member number `number`, from 1. */
 export function placeOf(number: number, layout: Layout): MemberPlace {
   // n1 has etcd's ports; the others those that a local cluster of etcd has always had.
   const offset = number === 1 ? 0 : number * PORTS_BETWEEN;
-  const first = layout.firstPort === undefined ? undefined : layout.firstPort + 2 * (number - 1);
+  const { firstPort } = layout;
+  const first = firstPort === undefined ? undefined : firstPort + 2 * (number - 1);
   const peerPort = first === undefined ? PEER_PORT + offset : first + 1;
   return {
     name: `n${number}`,
+    scheme: layout.secure === true ? 'https' : 'http',
     clientPort: first ?? CLIENT_PORT + offset,
     peerPort,
-    peerListen: { host: layout.linked ? `127.0.0.${10 + number}` : LOOPBACK, port: peerPort },
+    peerListen: { host: layout.linked ? linkedHost(number) : LOOPBACK, port: peerPort },
+    // Behind the ports of all members.
+    failpointPort: firstPort === undefined ? FAILPOINT_PORT + offset : firstPort + 2 * MEMBERS_MAX + number - 1,
   };
+}
+
+/** Where a member listens behind its proxy. */
+function linkedHost(number: number): string {
+  return `127.0.0.${10 + number}`;
 }
 
 export function clientEndpointOf(place: MemberPlace): string {
   return `${LOOPBACK}:${place.clientPort}`;
+}
+
+export function failpointAddressOf(place: MemberPlace): string {
+  return `${LOOPBACK}:${place.failpointPort}`;
 }
 
 /** Where other members call it. */
@@ -60,7 +87,7 @@ export function peerCalledOf(place: MemberPlace): Address {
 
 /** What the members' URLs for one another are. */
 export function peerUrlOf(place: MemberPlace): string {
-  return `http://${LOOPBACK}:${place.peerPort}`;
+  return `${place.scheme}://${LOOPBACK}:${place.peerPort}`;
 }
 
 /** How a member finds its cluster when it starts for the first time. */
@@ -72,13 +99,13 @@ export interface Joining {
 
 /** What the member is started with. */
 export function flagsOf(place: MemberPlace, dataDir: string, joining: Joining): readonly string[] {
-  const client = `http://${clientEndpointOf(place)}`;
+  const client = `${place.scheme}://${clientEndpointOf(place)}`;
   return [
     `--name=${place.name}`,
     `--data-dir=${dataDir}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=http://${place.peerListen.host}:${place.peerListen.port}`,
+    `--listen-peer-urls=${place.scheme}://${place.peerListen.host}:${place.peerListen.port}`,
     `--initial-advertise-peer-urls=${peerUrlOf(place)}`,
     `--initial-cluster=${joining.initialCluster}`,
     `--initial-cluster-state=${joining.state}`,

@@ -9,10 +9,21 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from '../../src/client/index.ts';
+import { type Client, connect, type MemberInfo } from '../../src/client/index.ts';
+import { type ClusterTls, makeClusterTls } from '../certificates/index.ts';
 import { requireBuilt } from '../process/index.ts';
 import { CAN_TELL_OWNERS, type Link } from '../proxy/index.ts';
-import { clientEndpointOf, type Joining, type Layout, MEMBERS_MAX, peerUrlOf, placeOf } from './layout.ts';
+import { FailpointClient } from './failpoint-client.ts';
+import {
+  clientEndpointOf,
+  failpointAddressOf,
+  type Joining,
+  type Layout,
+  LOOPBACK_HOSTS,
+  MEMBERS_MAX,
+  peerUrlOf,
+  placeOf,
+} from './layout.ts';
 import { endLeftovers, type Leftover } from './leftovers.ts';
 import { Member } from './member.ts';
 import { type ClusterView, Monitor } from './monitor.ts';
@@ -25,6 +36,8 @@ export interface LocalClusterOptions {
   readonly flags?: readonly string[];
   /** For every member, beside our environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether members have failpoints. */
+  readonly failpoints?: boolean;
   readonly directory: string;
   /** Members of a cluster that is new. */
   readonly size: number;
@@ -32,6 +45,8 @@ export interface LocalClusterOptions {
   readonly fresh?: boolean;
   /** The first of two ports a member, in place of 2379, 22379, 32379. */
   readonly firstPort?: number | undefined;
+  /** Mutual TLS on both ports of every member. */
+  readonly secure?: boolean;
   readonly onNote?: (text: string) => void;
 }
 
@@ -46,6 +61,7 @@ interface Remembered {
 interface MemberList {
   /** 0: the default ports. */
   readonly firstPort: number;
+  readonly secure: boolean;
   /** In order. */
   readonly members: readonly Remembered[];
 }
@@ -60,11 +76,14 @@ export class LocalCluster {
   readonly #layout: Layout;
   readonly #members = new Map<number, Member>();
   readonly #links: PeerLinks;
-  readonly #monitor = new Monitor();
+  readonly #monitor: Monitor;
+  readonly #clusterTls: ClusterTls | undefined;
 
-  private constructor(options: LocalClusterOptions) {
+  private constructor(options: LocalClusterOptions, clusterTls: ClusterTls | undefined) {
     this.#options = options;
-    this.#layout = { firstPort: options.firstPort, linked: CAN_TELL_OWNERS };
+    this.#clusterTls = clusterTls;
+    this.#layout = { firstPort: options.firstPort, linked: CAN_TELL_OWNERS, secure: clusterTls !== undefined };
+    this.#monitor = new Monitor(clusterTls?.client);
     this.directory = resolve(options.directory);
     this.#links = new PeerLinks(() => this.#pids());
   }
@@ -72,14 +91,22 @@ export class LocalCluster {
   /** Starts all members. Resolves when the processes run; see untilReady. */
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     requireBuilt(options.command);
-    const cluster = new LocalCluster(options);
-    await mkdir(cluster.directory, { recursive: true });
-    await endLeftovers(await memberMarks(cluster.directory));
-    if (options.fresh === true) await forgetAll(cluster.directory);
-    const { firstPort, members: known } = await remembered(cluster.directory);
+    const directory = resolve(options.directory);
+    await mkdir(directory, { recursive: true });
+    await endLeftovers(await memberMarks(directory));
+    if (options.fresh === true) await forgetAll(directory);
+    const { firstPort, secure, members: known } = await remembered(directory);
     if (known.length > 0 && firstPort !== (options.firstPort ?? 0)) {
-      throw new Error(`the cluster in ${cluster.directory} was made with other ports: use another --data-dir`);
+      throw new Error(`the cluster in ${directory} was made with other ports: use another --data-dir`);
     }
+    const isSecure = options.secure ?? false;
+    if (known.length > 0 && secure !== isSecure) {
+      throw new Error(
+        `the cluster in ${directory} was made ${secure ? 'with' : 'without'} TLS: use another --data-dir`,
+      );
+    }
+    const clusterTls = isSecure ? await makeClusterTls(join(directory, 'tls'), LOOPBACK_HOSTS) : undefined;
+    const cluster = new LocalCluster(options, clusterTls);
     try {
       for (const { number, joining } of known.length > 0 ? known : cluster.#fresh(options.size)) {
         await cluster.#place(number, joining);
@@ -91,6 +118,11 @@ export class LocalCluster {
       throw error;
     }
     return cluster;
+  }
+
+  /** For clients; undefined if the cluster speaks no TLS. */
+  get tls(): ClusterTls['client'] | undefined {
+    return this.#clusterTls?.client;
   }
 
   get members(): readonly Member[] {
@@ -133,8 +165,9 @@ export class LocalCluster {
     await this.member(name).kill();
   }
 
-  async start(name: string): Promise<void> {
-    await this.member(name).start();
+  /** `env`: for this life of the process only. */
+  async start(name: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.member(name).start(env);
     await this.#remember();
   }
 
@@ -144,6 +177,17 @@ export class LocalCluster {
 
   resume(name: string): void {
     this.member(name).resume();
+  }
+
+  /** Of a cluster that was started with failpoints. */
+  async arm(name: string, failpoint: string, terms: string): Promise<void> {
+    await this.#failpoints(this.member(name)).arm(failpoint, terms);
+  }
+
+  /** Turns off every failpoint of every member that runs. */
+  async disarm(): Promise<void> {
+    if (this.#options.failpoints !== true) return;
+    for (const member of this.members) if (member.state === 'running') await this.#disarm(member);
   }
 
   /** What `from` sends to `to`. */
@@ -167,13 +211,17 @@ export class LocalCluster {
     return this.#links.describe();
   }
 
-  /** Adds a member to the cluster and starts it. Resolves to its name. Rejects with the server's refusal. */
-  async add(): Promise<string> {
+  /** Adds a member to the cluster, a voter unless said otherwise, and starts it. Resolves to its name. Rejects with the server's refusal. */
+  async add({ isLearner = false }: { readonly isLearner?: boolean } = {}): Promise<string> {
     const number = Array.from({ length: MEMBERS_MAX }, (_, i) => i + 1).find((free) => !this.#members.has(free));
     if (number === undefined) throw new Error(`a local cluster has ${MEMBERS_MAX} members at most`);
     const place = placeOf(number, this.#layout);
     const joining = await this.#change(async (client) => {
-      const { members } = await client.memberAdd([peerUrlOf(place)]);
+      const url = peerUrlOf(place);
+      const before = await client.memberList();
+      // An attempt whose answer was lost may have done it.
+      const isKnown = before.members.some(({ peerUrls }) => peerUrls.includes(url));
+      const { members } = isKnown ? before : await client.memberAdd([url], { isLearner });
       const urls = members.flatMap(({ name, peerUrls }) => peerUrls.map((url) => `${name || place.name}=${url}`));
       return { initialCluster: urls.join(','), state: 'existing' } as const;
     });
@@ -184,13 +232,23 @@ export class LocalCluster {
     return member.name;
   }
 
+  /** Gives a learner a vote, unless it has one. Rejects with the server's refusal: it may not have caught up yet. */
+  async promote(name: string): Promise<void> {
+    const member = this.member(name);
+    await this.#change(async (client) => {
+      const info = await infoOf(client, member);
+      if (info === undefined) throw new Error(`the cluster does not know ${name}`);
+      if (info.isLearner) await client.memberPromote(info.id);
+    });
+  }
+
   /** Removes a member from the cluster, ends it, and removes its data. Rejects with the server's refusal. */
   async remove(name: string): Promise<void> {
     const member = this.member(name);
     await this.#change(async (client) => {
-      const { members } = await client.memberList();
-      const url = peerUrlOf(member.place);
-      const info = members.find(({ peerUrls }) => peerUrls.includes(url));
+      const info = await infoOf(client, member);
+      // One that hears of its removal ends by itself.
+      member.expectEnd();
       if (info !== undefined) await client.memberRemove(info.id);
     });
     await member.stop();
@@ -220,8 +278,11 @@ export class LocalCluster {
     const place = placeOf(number, this.#layout);
     const member = new Member(place, {
       command: this.#options.command,
-      flags: this.#options.flags ?? [],
-      env: this.#options.env ?? {},
+      flags: [...(this.#options.flags ?? []), ...(this.#clusterTls?.flags ?? [])],
+      env: {
+        ...this.#options.env,
+        ...(this.#options.failpoints === true ? { GOFAIL_HTTP: failpointAddressOf(place) } : {}),
+      },
       directory: this.directory,
       joining,
       onDeath: ({ name, logFile }, how) => this.#options.onNote?.(`${name} ended by itself (${how}), see ${logFile}`),
@@ -231,12 +292,32 @@ export class LocalCluster {
     return member;
   }
 
-  async #change<T>(change: (client: ReturnType<typeof connect>) => Promise<T>): Promise<T> {
+  async #change<T>(change: (client: Client) => Promise<T>): Promise<T> {
     const running = this.members.filter(({ state }) => state === 'running');
     if (running.length === 0) throw new Error('no member runs');
     const endpoints = running.map(({ place }) => clientEndpointOf(place));
-    await using client = connect({ endpoints, deadlineMs: CHANGE_WITHIN_MS });
+    await using client = connect({ endpoints, tls: this.tls, deadlineMs: CHANGE_WITHIN_MS });
     return await change(client);
+  }
+
+  #failpoints(member: Member): FailpointClient {
+    return new FailpointClient(failpointAddressOf(member.place));
+  }
+
+  async #disarm(member: Member): Promise<void> {
+    const giveUpAt = Date.now() + CHANGE_WITHIN_MS;
+    for (;;) {
+      const failure = await this.#failpoints(member)
+        .disarmAll()
+        .then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+      // It may have crashed at one of them just now, before we hear of it.
+      if (failure === undefined || member.state === 'down') return;
+      if (Date.now() > giveUpAt) throw failure;
+      await sleep(LOOK_EVERY_MS);
+    }
   }
 
   #pids(): ReadonlyMap<number, string> {
@@ -247,9 +328,16 @@ export class LocalCluster {
 
   async #remember(): Promise<void> {
     const members = [...this.#members].map(([number, { joining, pid }]) => ({ number, joining, pid }));
-    const list: MemberList = { firstPort: this.#options.firstPort ?? 0, members };
+    const list: MemberList = { firstPort: this.#options.firstPort ?? 0, secure: this.tls !== undefined, members };
     await writeFile(join(this.directory, LIST_FILE), `${JSON.stringify(list, undefined, 2)}\n`);
   }
+}
+
+/** What the cluster knows of it; undefined if it does not know it. */
+async function infoOf(client: Client, member: Member): Promise<MemberInfo | undefined> {
+  const { members } = await client.memberList();
+  const url = peerUrlOf(member.place);
+  return members.find(({ peerUrls }) => peerUrls.includes(url));
 }
 
 /** The members that the directory has had; none if it is new. */
@@ -258,7 +346,7 @@ async function remembered(directory: string): Promise<MemberList> {
     return JSON.parse(await readFile(join(directory, LIST_FILE), 'utf8')) as MemberList;
   } catch (error) {
     if (error instanceof SyntaxError) throw new Error(`${directory}/${LIST_FILE} is damaged`, { cause: error });
-    return { firstPort: 0, members: [] };
+    return { firstPort: 0, secure: false, members: [] };
   }
 }
 

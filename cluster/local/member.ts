@@ -67,8 +67,11 @@ export class Member {
     return join(this.#options.directory, `${this.name}.log`);
   }
 
-  /** Starts the process. Resolves when it runs, which is before it answers. Rejects if the program cannot be started. */
-  async start(): Promise<void> {
+  /**
+   * Starts the process; `env` is for this life of it only. Resolves when it runs, which is before it answers. Rejects if the
+   * program cannot be started.
+   */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#state !== 'down') throw new Error(`${this.name} is ${this.#state} already`);
     await mkdir(this.#options.directory, { recursive: true });
     const [program, ...first] = this.#options.command;
@@ -78,7 +81,7 @@ export class Member {
     const child = spawn(program, [...first, ...flags], {
       stdio: ['ignore', log, log],
       detached: true,
-      env: { ...process.env, ...this.#options.env },
+      env: { ...process.env, ...this.#options.env, ...env },
     });
     closeSync(log);
     if (child.pid === undefined) {
@@ -99,6 +102,11 @@ export class Member {
         resolve(how);
       });
     });
+  }
+
+  /** From here on its end is no surprise. */
+  expectEnd(): void {
+    this.#ending = true;
   }
 
   /** SIGKILL. Resolves when the process is gone. */

@@ -3,7 +3,10 @@
  * /metrics. A member that does not answer in time is silent; what it said before is not repeated as if it still held.
  */
 
-import { type Client, connect, type MemberStatus } from '../../src/client/index.ts';
+import { get as getPlain, type IncomingMessage } from 'node:http';
+import { get as getSecure } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { type Client, type ClientTls, connect, type MemberStatus } from '../../src/client/index.ts';
 import { clientEndpointOf } from './layout.ts';
 import type { Member } from './member.ts';
 
@@ -36,9 +39,15 @@ export interface ClusterView {
 const ANSWER_WITHIN_MS = 700;
 
 export class Monitor {
+  readonly #tls: ClientTls | undefined;
   readonly #clients = new Map<string, Client>();
   /** Ids do not change while a cluster runs: the leader can be named even when it is silent. */
   readonly #names = new Map<bigint, string>();
+
+  /** `tls` if the members speak it. */
+  constructor(tls?: ClientTls) {
+    this.#tls = tls;
+  }
 
   async look(members: readonly Member[]): Promise<ClusterView> {
     const views = await Promise.all(members.map((member) => this.#lookAt(member)));
@@ -59,7 +68,7 @@ export class Monitor {
     const endpoint = clientEndpointOf(member.place);
     const view = { name: member.name, endpoint, pid: member.pid };
     if (member.state !== 'running') return { ...view, role: member.state, status: undefined, gauges: undefined };
-    const [status, gauges] = await Promise.all([this.#status(endpoint), gaugesAt(endpoint)]);
+    const [status, gauges] = await Promise.all([this.#status(endpoint), gaugesAt(endpoint, this.#tls)]);
     if (status !== undefined) this.#names.set(status.memberId, member.name);
     return { ...view, role: roleOf(status), status, gauges };
   }
@@ -67,7 +76,7 @@ export class Monitor {
   async #status(endpoint: string): Promise<MemberStatus | undefined> {
     let client = this.#clients.get(endpoint);
     if (client === undefined) {
-      client = connect({ endpoints: [endpoint], deadlineMs: ANSWER_WITHIN_MS });
+      client = connect({ endpoints: [endpoint], tls: this.#tls, deadlineMs: ANSWER_WITHIN_MS });
       this.#clients.set(endpoint, client);
     }
     return client.status().catch(() => undefined);
@@ -81,13 +90,23 @@ function roleOf(status: MemberStatus | undefined): Role {
   return status.leader === status.memberId ? 'leader' : 'follower';
 }
 
-async function gaugesAt(endpoint: string): Promise<Gauges | undefined> {
+async function gaugesAt(endpoint: string, tls: ClientTls | undefined): Promise<Gauges | undefined> {
   try {
-    const response = await fetch(`http://${endpoint}/metrics`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    return gaugesOf(await response.text());
+    return gaugesOf(await text(await metricsOf(endpoint, tls)));
   } catch {
     return undefined;
   }
+}
+
+function metricsOf(endpoint: string, tls: ClientTls | undefined): Promise<IncomingMessage> {
+  const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+  return new Promise((resolve, reject) => {
+    const request =
+      tls === undefined
+        ? getPlain(`http://${endpoint}/metrics`, { signal }, resolve)
+        : getSecure(`https://${endpoint}/metrics`, { signal, ...tls }, resolve);
+    request.on('error', reject);
+  });
 }
 
 /** Reads the text of /metrics. What has labels is added up. */

@@ -11,6 +11,8 @@ export interface RunnerOptions {
   readonly size: number;
   readonly firstPort: number | undefined;
   readonly fresh: boolean;
+  /** Mutual TLS on both ports of every member. */
+  readonly secure: boolean;
   /** For a cluster that runs; none: run one. */
   readonly command: readonly string[];
 }
@@ -27,6 +29,7 @@ Flags:
   --data-dir DIR    data and logs (./cluster.etcd)
   --members N       of a cluster that is new (3)
   --fresh           throw away what is in the directory first
+  --tls             mutual TLS everywhere; certificates in DIR/tls
   --server COMMAND  the server, any with etcd's flags (node dist/cli/main.js)
   --port N          ports from N on, two a member (2379 2380, 22379 22380, 32379 32380, ...)
 `;
@@ -40,6 +43,7 @@ export function parseOptions(args: readonly string[]): RunnerOptions | undefined
       'data-dir': { type: 'string', default: 'cluster.etcd' },
       members: { type: 'string', default: '3' },
       fresh: { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
       server: { type: 'string' },
       port: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -56,6 +60,7 @@ export function parseOptions(args: readonly string[]): RunnerOptions | undefined
     size: Number(values.members),
     firstPort: values.port === undefined ? undefined : Number(values.port),
     fresh: values.fresh,
+    secure: values.tls,
     command: positionals,
   };
 }

@@ -35,6 +35,7 @@ export async function run(options: RunnerOptions, output: Output, stop: AbortCon
       directory: options.directory,
       size: options.size,
       fresh: options.fresh,
+      secure: options.secure,
       firstPort: options.firstPort,
       onNote: (text) => screen.note(text),
     });

@@ -3,10 +3,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalCluster } from '../local/index.ts';
 import type { LinkState } from '../proxy/index.ts';
+import { join, leave } from './membership.ts';
 import type { Fault, Planned, Target } from './schedule.ts';
 
 /** What the nemesis can do to a cluster. */
-export type Victims = Pick<LocalCluster, 'members' | 'look' | 'kill' | 'start' | 'pause' | 'resume' | 'link' | 'heal'>;
+export type Victims = Pick<
+  LocalCluster,
+  | 'members'
+  | 'look'
+  | 'kill'
+  | 'start'
+  | 'pause'
+  | 'resume'
+  | 'link'
+  | 'heal'
+  | 'add'
+  | 'promote'
+  | 'remove'
+  | 'arm'
+  | 'disarm'
+>;
 
 const CUT: Partial<LinkState> = { cut: true };
 
@@ -23,6 +39,7 @@ export async function torment(
   const startedAt = performance.now();
   const waitUntil = (atMs: number): Promise<void> =>
     sleep(Math.max(0, atMs - (performance.now() - startedAt)), undefined, { signal }).catch(() => {});
+  const firstMembers = cluster.members.map(({ name }) => name);
   try {
     for (const { fault, atMs, forMs } of schedule) {
       await waitUntil(atMs);
@@ -32,19 +49,20 @@ export async function torment(
       await waitUntil(atMs + forMs);
       await restore(cluster);
       note(`over: ${what}`);
+      await leave(cluster, firstMembers, note);
     }
   } finally {
     await restore(cluster);
+    await leave(cluster, firstMembers, note);
   }
 }
 
-/** Makes everything whole: links, processes that are paused, members that are gone. */
+/** Makes everything whole: links, processes that are paused, failpoints, members that are gone. */
 export async function restore(cluster: Victims): Promise<void> {
   cluster.heal();
-  for (const { name, state } of cluster.members) {
-    if (state === 'paused') cluster.resume(name);
-    if (state === 'down') await cluster.start(name);
-  }
+  for (const { name, state } of cluster.members) if (state === 'paused') cluster.resume(name);
+  await cluster.disarm();
+  for (const { name, state } of cluster.members) if (state === 'down') await cluster.start(name);
 }
 
 /** Resolves to what was done, in words. */
@@ -58,7 +76,7 @@ export async function inject(cluster: Victims, fault: Fault): Promise<string> {
     case 'pause': {
       const name = await resolveTarget(cluster, fault.target);
       // One that has ended by itself cannot be paused; that it has is found elsewhere.
-      if (cluster.members.find((member) => member.name === name)?.state !== 'running') return `${name} is down already`;
+      if (!isRunning(cluster, name)) return `${name} is down already`;
       cluster.pause(name);
       return `pause ${named(name, fault.target)}`;
     }
@@ -85,11 +103,19 @@ export async function inject(cluster: Victims, fault: Fault): Promise<string> {
       cluster.link(other, one).set(CUT);
       return `cut ${one} from ${other}`;
     }
+    case 'failpoint': {
+      const name = await resolveTarget(cluster, fault.target);
+      if (!isRunning(cluster, name)) return `${name} is down already`;
+      await cluster.arm(name, fault.name, fault.terms);
+      return `failpoint ${fault.name}=${fault.terms} on ${named(name, fault.target)}`;
+    }
     case 'reset':
       for (const from of cluster.members) {
         for (const to of cluster.members) if (from !== to) cluster.link(from.name, to.name).reset();
       }
       return 'reset all connections between members';
+    case 'join':
+      return await join(cluster);
     case 'kill all':
       await Promise.all(cluster.members.map(({ name }) => cluster.kill(name)));
       return 'kill all members';
@@ -110,6 +136,10 @@ function setLinks(cluster: Victims, name: string, towards: Partial<LinkState>, f
 async function resolveTarget(cluster: Victims, target: Target): Promise<string> {
   if (target !== 'leader') return nameOf(cluster, target);
   return (await cluster.look()).leader ?? nameOf(cluster, 0);
+}
+
+function isRunning(cluster: Victims, name: string): boolean {
+  return cluster.members.find((member) => member.name === name)?.state === 'running';
 }
 
 function nameOf(cluster: Victims, number: number): string {

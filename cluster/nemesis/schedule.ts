@@ -7,7 +7,7 @@
  *     | warm-up| kill   |   | cut   |                                | rest    |
  */
 
-import { below, fraction, type Prng, pick, SeededPrng } from '../../src/base/index.ts';
+import { below, FAILPOINTS, type FailpointName, fraction, type Prng, pick, SeededPrng } from '../../src/base/index.ts';
 
 /** A member by its number, from 0, or whoever leads when the fault begins. */
 export type Target = 'leader' | number;
@@ -16,7 +16,9 @@ export type Fault =
   | { readonly kind: 'kill' | 'pause' | 'isolate' | 'deafen'; readonly target: Target }
   | { readonly kind: 'slow'; readonly target: Target; readonly delayMs: number; readonly bytesPerSecond: number }
   | { readonly kind: 'cut'; readonly one: number; readonly other: number }
-  | { readonly kind: 'reset' | 'kill all' };
+  | { readonly kind: 'failpoint'; readonly target: Target; readonly name: FailpointName; readonly terms: string }
+  /** A learner joins, is given a vote, and is removed. */
+  | { readonly kind: 'reset' | 'kill all' | 'join' };
 
 export interface Planned {
   readonly fault: Fault;
@@ -44,9 +46,17 @@ const WEIGHTS: readonly (readonly [Fault['kind'], number])[] = [
   ['slow', 2],
   ['reset', 1],
   ['kill all', 1],
+  ['join', 3],
 ];
 
-export function planFaults(seed: number, members: number, durationMs: number): readonly Planned[] {
+/** Beside the others, when members have failpoints. */
+const FAILPOINT_WEIGHT = 12;
+/** What a failpoint is armed with: a crash at once or after a while, and what makes everything, or now and then something, slow. */
+const FAILPOINT_TERMS = ['panic', '1.0%panic', 'sleep(5)', '2.0%sleep(300)'] as const;
+
+/** `failpoints`: whether the members have some. */
+export function planFaults(seed: number, members: number, durationMs: number, failpoints = false): readonly Planned[] {
+  const weights: typeof WEIGHTS = failpoints ? [...WEIGHTS, ['failpoint', FAILPOINT_WEIGHT]] : WEIGHTS;
   const prng = new SeededPrng(seed);
   const planned: Planned[] = [];
   let atMs = WARM_UP_MS;
@@ -55,15 +65,15 @@ export function planFaults(seed: number, members: number, durationMs: number): r
     const forMs = Math.round(
       between(prng, long ? FAULT_MS_MAX : FAULT_MS_MIN, long ? FAULT_MS_LONG_MAX : FAULT_MS_MAX),
     );
-    const fault = drawFault(prng, members);
+    const fault = drawFault(prng, members, weights);
     if (atMs + forMs > durationMs - REST_AT_END_MS) return planned;
     planned.push({ fault, atMs, forMs });
     atMs += forMs + Math.round(between(prng, REST_MS_MIN, REST_MS_MAX));
   }
 }
 
-function drawFault(prng: Prng, members: number): Fault {
-  const kind = drawKind(prng);
+function drawFault(prng: Prng, members: number, weights: typeof WEIGHTS): Fault {
+  const kind = drawKind(prng, weights);
   switch (kind) {
     case 'kill':
     case 'pause':
@@ -81,20 +91,25 @@ function drawFault(prng: Prng, members: number): Fault {
       const one = below(prng, members);
       return { kind, one, other: (one + 1 + below(prng, members - 1)) % members };
     }
+    case 'failpoint': {
+      const target = drawTarget(prng, members);
+      return { kind, target, name: pick(prng, FAILPOINTS), terms: pick(prng, FAILPOINT_TERMS) };
+    }
     case 'reset':
     case 'kill all':
+    case 'join':
       return { kind };
     default:
       return kind satisfies never;
   }
 }
 
-function drawKind(prng: Prng): Fault['kind'] {
+function drawKind(prng: Prng, weights: typeof WEIGHTS): Fault['kind'] {
   let at = below(
     prng,
-    WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0),
+    weights.reduce((sum, [, weight]) => sum + weight, 0),
   );
-  for (const [kind, weight] of WEIGHTS) {
+  for (const [kind, weight] of weights) {
     if (at < weight) return kind;
     at -= weight;
   }

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from '../../src/client/index.ts';
+import { ClientError, type ClientTls, connect } from '../../src/client/index.ts';
 
 export interface ServerOptions {
   /** The program and the arguments that come first. */
@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   /** On 127.0.0.1. */
   readonly clientPort: number;
+  /** If it speaks TLS there: how it is asked. */
+  readonly tls?: ClientTls;
   readonly env?: Readonly<Record<string, string>>;
   /** How long it may take until it serves, milliseconds. */
   readonly readyWithinMs?: number;
@@ -64,7 +66,7 @@ export class ServerProcess {
   static async start(options: ServerOptions): Promise<ServerProcess> {
     await refuseIfTaken(options.clientPort);
     const [program, ...first] = options.command;
-    const url = `http://127.0.0.1:${options.clientPort}`;
+    const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${options.clientPort}`;
     const flags = ['--data-dir', options.dataDir, '--listen-client-urls', url, '--advertise-client-urls', url];
     const child = spawn(program, [...first, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,7 +78,7 @@ export class ServerProcess {
     }
     const server = new ServerProcess(child, child.pid, `127.0.0.1:${options.clientPort}`);
     try {
-      await server.#ready(options.readyWithinMs ?? READY_WITHIN_MS_DEFAULT);
+      await server.#ready(options.readyWithinMs ?? READY_WITHIN_MS_DEFAULT, options.tls);
     } catch (error) {
       await server.kill('SIGKILL');
       throw error;
@@ -99,16 +101,16 @@ export class ServerProcess {
     return this.#exited;
   }
 
-  async #ready(withinMs: number): Promise<void> {
+  async #ready(withinMs: number, tls: ClientTls | undefined): Promise<void> {
     const giveUpAt = Date.now() + withinMs;
-    const client = connect({ endpoints: [this.endpoint], deadlineMs: 1000 });
+    const client = connect({ endpoints: [this.endpoint], tls, deadlineMs: 1000 });
     try {
       for (;;) {
         const refused = await client.get('\0', { limit: 1, keysOnly: true }).then(
           () => undefined,
           (error: unknown) => error,
         );
-        if (refused === undefined) return;
+        if (refused === undefined || isOurRefusal(refused)) return;
         if (this.#exit !== undefined) {
           throw new Error(`the server ended before it was ready (${describe(this.#exit)}):\n${this.#output}`);
         }
@@ -121,6 +123,11 @@ export class ServerProcess {
       client.close();
     }
   }
+}
+
+/** A server with auth on serves, but not us: we are nobody. */
+function isOurRefusal(error: unknown): boolean {
+  return error instanceof ClientError && (error.code === 'userEmpty' || error.code === 'permissionDenied');
 }
 
 /** Rejects if something listens on the port already: it would be taken for the server that is to be started. */

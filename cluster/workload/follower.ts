@@ -137,7 +137,8 @@ export class Follower implements Told {
       }
       this.revisions.push(of);
       this.marks.push(markOf(group));
-      if (this.plan.prefix === PREFIX && this.plan.without === undefined) this.#log.add(this.name, of, group);
+      if (this.plan.prefix === PREFIX && this.plan.without === undefined)
+        this.#log.add(this.name, of, group, performance.now());
       this.#position = Math.max(this.#position, of + 1);
     }
     if (events.length > 0) return;

@@ -1,6 +1,7 @@
 /** Clients at work while a cluster is tormented. */
 
 export { Follower, type FollowerPlan } from './follower.ts';
+export { Leaseholder } from './leaseholder.ts';
 export { Record, type Stall } from './record.ts';
 export { PREFIX, SLOTS, Slots } from './slots.ts';
 export { filled, nameIn, textOf } from './value.ts';

@@ -6,9 +6,10 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { below, type Prng, pick, SeededPrng } from '../../src/base/index.ts';
-import { type Client, ClientError, connect } from '../../src/client/index.ts';
-import { RevisionLog } from '../checker/index.ts';
+import { type Client, ClientError, type ClientTls, connect } from '../../src/client/index.ts';
+import { type LeaseLife, RevisionLog } from '../checker/index.ts';
 import { Follower, type FollowerPlan } from './follower.ts';
+import { Leaseholder } from './leaseholder.ts';
 import { Record } from './record.ts';
 import { PREFIX, SLOTS, Slots, slotPrefix } from './slots.ts';
 import { type Marked, Worker } from './worker.ts';
@@ -16,6 +17,8 @@ import { type Marked, Worker } from './worker.ts';
 export interface WorkloadOptions {
   /** A name and an endpoint for each member. */
   readonly members: readonly { readonly name: string; readonly endpoint: string }[];
+  /** If the members speak TLS. */
+  readonly tls?: ClientTls | undefined;
   readonly seed: number;
   /** Operations a second that are tried, of all clients together. */
   readonly rate: number;
@@ -29,6 +32,7 @@ const WRITERS = 10;
 const READERS = 6;
 /** What the rate is shared out to. */
 const WORKERS = WRITERS + READERS;
+const LEASEHOLDERS = 6;
 
 const COMPACT_EVERY_MS_MIN = 2_000;
 const COMPACT_EVERY_MS_MAX = 6_000;
@@ -39,6 +43,8 @@ const COMPACT_WITHIN_MS = 2_000;
 
 const ASK_PROGRESS_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 100;
+/** Long after the TTL of any. */
+const LEASES_END_WITHIN_MS = 30_000;
 
 export class Workload {
   readonly log: RevisionLog = new RevisionLog();
@@ -51,14 +57,21 @@ export class Workload {
   readonly #stop = new AbortController();
   #working: Promise<unknown> = Promise.resolve();
   #compactedThrough = 0;
+  readonly #leaseholders: readonly Leaseholder[];
+  #leasesLeft: ReadonlySet<bigint> = new Set();
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
     this.record = new Record(performance.now());
-    this.#clients = options.members.map(({ endpoint }) => connect({ endpoints: [endpoint] }));
-    this.#roaming = connect({ endpoints: options.members.map(({ endpoint }) => endpoint) });
+    this.#clients = options.members.map(({ endpoint }) => connect({ endpoints: [endpoint], tls: options.tls }));
+    this.#roaming = connect({ endpoints: options.members.map(({ endpoint }) => endpoint), tls: options.tls });
     // Every client waits for its turn with it.
-    setMaxListeners(WORKERS + 2, this.#stop.signal);
+    setMaxListeners(WORKERS + 2 * LEASEHOLDERS + 2, this.#stop.signal);
+    // Chance of their own: who else does what, by a seed, does not hang on them.
+    this.#leaseholders = Array.from({ length: LEASEHOLDERS }, (_, number) => {
+      const prng = new SeededPrng(options.seed + number);
+      return new Leaseholder({ number, prng, clients: [...this.#clients, this.#roaming], record: this.record });
+    });
     const from = options.revision + 1;
     this.followers = [
       ...options.members.flatMap(({ name }, i) =>
@@ -73,17 +86,39 @@ export class Workload {
     return this.#compactedThrough;
   }
 
+  /** The leases that clients had. */
+  get leases(): readonly LeaseLife[] {
+    return this.#leaseholders.flatMap(({ lives }) => lives);
+  }
+
+  /** Those that were there after settle(). */
+  get leasesLeft(): ReadonlySet<bigint> {
+    return this.#leasesLeft;
+  }
+
   /** Starts all clients. */
   start(): void {
     for (const follower of this.followers) void follower.follow();
     const prng = new SeededPrng(this.#options.seed);
     const pool = Array.from({ length: WORKERS }, (_, i) => this.#work(i, new SeededPrng(prng.next())));
-    this.#working = Promise.all([...pool, this.#compact(prng), this.#askProgress(prng)]);
+    const holders = this.#leaseholders.map((holder) => holder.hold(this.#stop.signal));
+    this.#working = Promise.all([...pool, ...holders, this.#compact(prng), this.#askProgress(prng)]);
     // A mistake in a worker ends the others; stop() tells of it.
     this.#working.catch(() => this.#stop.abort());
   }
 
-  /** Ends writers and readers; watchers go on. Resolves when the last operation is over. */
+  /** Asks for a compaction that leaves so many revisions, if there are more. Resolves also if it is refused. */
+  async compact(behind: number): Promise<void> {
+    const revision = this.log.last - behind;
+    if (revision <= this.#compactedThrough) return;
+    // From here on it may be done, whatever the answer is.
+    this.#compactedThrough = revision;
+    await this.#roaming.compact(revision, { deadlineMs: COMPACT_WITHIN_MS }).catch((error: unknown) => {
+      if (!(error instanceof ClientError)) throw error;
+    });
+  }
+
+  /** Ends writers, readers and those who keep leases alive; watchers go on. Resolves when the last operation is over. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#working;
@@ -91,11 +126,12 @@ export class Workload {
   }
 
   /**
-   * Puts and deletes a last key in each slot, and waits until every watcher has been told of the one that concerns it. Resolves
+   * Waits until the leases have ended, puts and deletes a last key in each slot, and waits until every watcher has been told of the one that concerns it. Resolves
    * when they have, or when time is up: whoever lacks something is found by the checks. To be called when all is stopped.
    */
   async settle(withinMs: number): Promise<void> {
     for (const follower of this.followers) follower.hurry();
+    await this.#leasesEnd(AbortSignal.timeout(LEASES_END_WITHIN_MS));
     const signal = AbortSignal.timeout(withinMs);
     const worker = this.#worker('end', new SeededPrng(this.#options.seed));
     const marks = new Map<string, Marked>();
@@ -109,6 +145,17 @@ export class Workload {
       return failure === undefined && lastRevision < (wanted ?? 0);
     };
     while (this.followers.some(lacks) && !signal.aborted) await sleep(LOOK_EVERY_MS);
+  }
+
+  async #leasesEnd(signal: AbortSignal): Promise<void> {
+    do {
+      await sleep(LOOK_EVERY_MS);
+      try {
+        this.#leasesLeft = new Set(await this.#roaming.leaseList());
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+      }
+    } while (this.#leasesLeft.size > 0 && !signal.aborted);
   }
 
   close(): void {
@@ -150,14 +197,7 @@ export class Workload {
     for (;;) {
       await this.#pause(COMPACT_EVERY_MS_MIN + below(prng, COMPACT_EVERY_MS_MAX - COMPACT_EVERY_MS_MIN));
       if (this.#stop.signal.aborted) return;
-      const behind = below(prng, 4) === 0 ? COMPACT_BEHIND_CLOSE : COMPACT_BEHIND_FAR;
-      const revision = this.log.last - behind;
-      if (revision <= this.#compactedThrough) continue;
-      // From here on it may be done, whatever the answer is.
-      this.#compactedThrough = revision;
-      await this.#roaming.compact(revision, { deadlineMs: COMPACT_WITHIN_MS }).catch((error: unknown) => {
-        if (!(error instanceof ClientError)) throw error;
-      });
+      await this.compact(below(prng, 4) === 0 ? COMPACT_BEHIND_CLOSE : COMPACT_BEHIND_FAR);
     }
   }
 

@@ -59,6 +59,8 @@ export type ErrorCode =
   | 'noSpace'
   | 'tooManyRequests'
   | 'leaseNotFound'
+  | 'leaseExists'
+  | 'leaseTtlTooLarge'
   | 'memberNotFound'
   | 'memberIdExists'
   | 'peerUrlExists'
@@ -78,6 +80,28 @@ export type ErrorCode =
   | 'timeout'
   | 'corrupt'
   | 'watchCanceled'
+  | 'sessionExpired'
+  | 'electionNoLeader'
+  | 'electionNotLeader'
+  | 'leaderKeyMissing'
+  | 'userEmpty'
+  | 'userExists'
+  | 'userNotFound'
+  | 'roleEmpty'
+  | 'roleExists'
+  | 'roleNotFound'
+  | 'roleNotGranted'
+  | 'permissionNotGiven'
+  | 'permissionNotGranted'
+  | 'permissionDenied'
+  | 'authFailed'
+  | 'authNotEnabled'
+  | 'invalidAuthManagement'
+  | 'invalidAuthToken'
+  | 'oldAuthRevision'
+  | 'rootUserMissing'
+  | 'rootRoleMissing'
+  | 'passwordTooLong'
   | 'unknownService'
   | 'logFailed';
 
@@ -101,6 +125,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   noSpace: definite(Status.resourceExhausted, 'mvcc: database space exceeded'),
   tooManyRequests: definite(Status.resourceExhausted, 'too many requests'),
   leaseNotFound: definite(Status.notFound, 'requested lease not found'),
+  leaseExists: definite(Status.failedPrecondition, 'lease already exists'),
+  leaseTtlTooLarge: definite(Status.outOfRange, 'too large lease TTL'),
   memberNotFound: definite(Status.notFound, 'member not found'),
   memberIdExists: definite(Status.failedPrecondition, 'member ID already exist'),
   peerUrlExists: definite(Status.failedPrecondition, 'Peer URLs already exists'),
@@ -123,6 +149,30 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   timeout: indefinite(Status.unavailable, 'request timed out'),
   corrupt: definite(Status.dataLoss, 'corrupt cluster'),
   watchCanceled: definite(Status.canceled, 'watch canceled'),
+  // Of the recipes (locks and elections): etcd gives them no better status.
+  sessionExpired: { status: Status.unknown, text: 'mutex: session is expired', definite: true },
+  electionNoLeader: { status: Status.unknown, text: 'election: no leader', definite: true },
+  electionNotLeader: { status: Status.unknown, text: 'election: not leader', definite: true },
+  leaderKeyMissing: { status: Status.unknown, text: '"leader" field must be provided', definite: true },
+  userEmpty: definite(Status.invalidArgument, 'user name is empty'),
+  userExists: definite(Status.failedPrecondition, 'user name already exists'),
+  userNotFound: definite(Status.failedPrecondition, 'user name not found'),
+  roleEmpty: definite(Status.invalidArgument, 'role name is empty'),
+  roleExists: definite(Status.failedPrecondition, 'role name already exists'),
+  roleNotFound: definite(Status.failedPrecondition, 'role name not found'),
+  roleNotGranted: definite(Status.failedPrecondition, 'role is not granted to the user'),
+  permissionNotGiven: definite(Status.invalidArgument, 'permission not given'),
+  permissionNotGranted: definite(Status.failedPrecondition, 'permission is not granted to the role'),
+  permissionDenied: definite(Status.permissionDenied, 'permission denied'),
+  authFailed: definite(Status.invalidArgument, 'authentication failed, invalid user ID or password'),
+  authNotEnabled: definite(Status.failedPrecondition, 'authentication is not enabled'),
+  invalidAuthManagement: definite(Status.invalidArgument, 'invalid auth management'),
+  invalidAuthToken: definite(Status.unauthenticated, 'invalid auth token'),
+  oldAuthRevision: definite(Status.invalidArgument, 'revision of auth store is old'),
+  rootUserMissing: definite(Status.failedPrecondition, 'root user does not exist'),
+  rootRoleMissing: definite(Status.failedPrecondition, 'root user does not have root role'),
+  /** bcrypt looks at 72 bytes: what follows would not count. The words are those of Go's library. */
+  passwordTooLong: { status: Status.unknown, text: 'bcrypt: password length exceeds 72 bytes', definite: true },
   /** Of the health service, whose words are gRPC's. */
   unknownService: { status: Status.notFound, text: 'unknown service', definite: true },
   /** Ours: the log could not be written (disk full). etcd would panic here. */

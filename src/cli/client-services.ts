@@ -1,11 +1,13 @@
 /** The services of one member on its client port, and on the addresses for metrics. */
 
 import { randomInt } from 'node:crypto';
-import { type Clock, InvariantError, type Logger } from '../base/index.ts';
+import { type Clock, type Failpoints, InvariantError, type Logger } from '../base/index.ts';
 import type { Node } from '../node/index.ts';
 import { httpRoutes, receiveBytesMax, ServingState, services, watchMethod } from '../rpc/index.ts';
-import { ClientPort, HttpServer, PortMux } from '../wire/index.ts';
+import { ClientPort, type GrpcLimits, HttpServer, type HttpServerOptions, PortMux } from '../wire/index.ts';
+import { clientAuth } from './client-auth.ts';
 import type { MemberMetrics } from './member-metrics.ts';
+import type { MemberTls } from './member-tls.ts';
 import type { ServerConfig } from './server-config.ts';
 import type { MemberUrl } from './url.ts';
 
@@ -16,8 +18,10 @@ export interface ClientServicesOptions {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tls: MemberTls;
   readonly node: Node;
   readonly metrics: MemberMetrics;
+  readonly failpoints: Failpoints | undefined;
 }
 
 export interface ClientServices {
@@ -26,8 +30,9 @@ export interface ClientServices {
 }
 
 export async function serveClients(options: ClientServicesOptions): Promise<ClientServices> {
-  const { config, clock, logger, node, metrics } = options;
+  const { config, clock, logger, tls, node, metrics, failpoints } = options;
   const serving = new ServingState(true);
+  const auth = await clientAuth(config, node, clock);
   const watch = watchMethod({
     watchable: node.watchable,
     clock,
@@ -36,37 +41,30 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
     progressIntervalMs: config.watchProgressMs,
     prng: { next: () => randomInt(2 ** 32) },
     observe: metrics.watchResponseSent,
-    permit: () => undefined,
-  });
-  const routes = httpRoutes({
     member: node,
-    observer: {
-      health: (isHealthy) => {
-        if (isHealthy) metrics.metrics.counts.healthSuccesses++;
-        else metrics.metrics.counts.healthFailures++;
-      },
-      check: (type, name, isHealthy) => metrics.metrics.healthChecked(type, name, isHealthy),
-    },
-    metrics: async () => ({ contentType: metrics.metrics.contentType, text: await metrics.metrics.render() }),
-    watchers: () => node.watchable.describe(WATCHERS_SHOWN_MAX),
+    callers: auth.callers,
+    failpoints,
   });
   const http = {
-    routes,
+    routes: routesOf(node, metrics),
     onError: (path: string, error: unknown) => logger.error('answering an HTTP request failed', { path, error }),
   };
   const port = new ClientPort({
+    wire: config.wire,
     grpc: {
       methods: services({
         member: node,
+        clock,
         requestBytesMax: config.requestBytesMax,
         txnOpsMax: config.txnOperationsMax,
         serving,
+        ...auth,
         watch,
+        failpoints,
+        watchable: node.watchable,
       }),
-      requestBytesMax: receiveBytesMax(config.requestBytesMax),
-      streamsMax: config.streamsMax,
-      keepaliveIntervalMs: config.keepalive.intervalMs,
-      keepaliveTimeoutMs: config.keepalive.timeoutMs,
+      ...limitsOf(config),
+      clock,
       observer: metrics.callObserver,
       onError: (method, error) => {
         logger.error('answering a call failed', { method, error });
@@ -75,20 +73,68 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
       },
     },
     http,
+    onRefused: tls.refused('client'),
   });
-  for (const url of config.listenClientUrls) await listen(url, (host, number) => port.listen(host, number));
-  const metricsServer = new HttpServer(http);
-  const metricsPorts: PortMux[] = [];
-  for (const url of config.listenMetricsUrls) {
-    const mux = new PortMux({ grpc: (socket) => socket.destroy(), http: (socket) => metricsServer.accept(socket) });
-    await listen(url, (host, number) => mux.listen(host, number));
-    metricsPorts.push(mux);
+  for (const url of config.listenClientUrls) {
+    await listen(url, (host, number) => port.listen(host, number, tls.policyOf('client', url)));
   }
+  const metricsPorts = await serveMetrics(config.listenMetricsUrls, http, tls);
   return {
     close: async (graceMs) => {
       serving.set(false);
-      await Promise.all([port.close(graceMs), ...metricsPorts.map((mux) => mux.close()), metricsServer.close(graceMs)]);
+      await auth.passwords.close();
+      await Promise.all([port.close(graceMs), metricsPorts.close(graceMs)]);
     },
+  };
+}
+
+function routesOf(node: Node, { metrics }: MemberMetrics): ReturnType<typeof httpRoutes> {
+  return httpRoutes({
+    member: node,
+    observer: {
+      health: (isHealthy) => {
+        if (isHealthy) metrics.counts.healthSuccesses++;
+        else metrics.counts.healthFailures++;
+      },
+      check: (type, name, isHealthy) => metrics.healthChecked(type, name, isHealthy),
+    },
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.render() }),
+    watchers: () => node.watchable.describe(WATCHERS_SHOWN_MAX),
+  });
+}
+
+/** The addresses that are for HTTP alone. */
+async function serveMetrics(
+  urls: readonly MemberUrl[],
+  http: HttpServerOptions,
+  tls: MemberTls,
+): Promise<ClientServices> {
+  const server = new HttpServer(http);
+  const ports: PortMux[] = [];
+  for (const url of urls) {
+    const port = new PortMux({
+      grpc: (socket) => socket.destroy(),
+      http: (socket) => server.accept(socket),
+      tls: tls.policyOf('client', url),
+      onRefused: tls.refused('client'),
+    });
+    await listen(url, (host, number) => port.listen(host, number));
+    ports.push(port);
+  }
+  return {
+    close: async (graceMs) => {
+      await Promise.all([...ports.map((port) => port.close()), server.close(graceMs)]);
+    },
+  };
+}
+
+function limitsOf({ requestBytesMax, streamsMax, keepalive }: ServerConfig): GrpcLimits {
+  return {
+    requestBytesMax: receiveBytesMax(requestBytesMax),
+    streamsMax,
+    keepaliveIntervalMs: keepalive.intervalMs,
+    keepaliveTimeoutMs: keepalive.timeoutMs,
+    clientPingMinMs: keepalive.clientMinMs,
   };
 }
 

@@ -75,6 +75,11 @@ const MEMBER: readonly Flag[] = [
   used('grpc-keepalive-min-time', 'duration', '5s', 'A client that pings more often than this is sent away.'),
   used('grpc-keepalive-interval', 'duration', '2h', 'How often a quiet connection is pinged; 0 for never.'),
   used('grpc-keepalive-timeout', 'duration', '20s', 'How long to wait for the answer before the connection is closed.'),
+  oneOf(
+    used('wire', 'string', 'native', "Who carries gRPC: 'native', our own HTTP/2, or 'grpc-js', the library."),
+    'native',
+    'grpc-js',
+  ),
   later('socket-reuse-port', 'boolean', 'false', 'Let several processes listen on one port.'),
   later('socket-reuse-address', 'boolean', 'false', 'Listen on an address whose last connections still linger.'),
   later('enable-grpc-gateway', 'boolean', 'true', 'Serve JSON over HTTP/1.'),
@@ -118,37 +123,37 @@ const CLUSTERING: readonly Flag[] = [
 ];
 
 const SECURITY: readonly Flag[] = [
-  later('cert-file', 'string', '', 'Certificate to show to clients.'),
-  later('key-file', 'string', '', 'Its key.'),
-  later('client-cert-auth', 'boolean', 'false', 'Require a certificate of clients.'),
-  later('client-cert-file', 'string', '', 'Certificate for calls to itself, if not the one shown to clients.'),
-  later('client-key-file', 'string', '', 'Its key.'),
-  later('client-crl-file', 'string', '', 'Revoked certificates of clients.'),
-  later('client-cert-allowed-hostname', 'list', '', 'Host names, one of which a client certificate must have.'),
-  later('trusted-ca-file', 'string', '', 'Authorities to check client certificates with.'),
-  later('auto-tls', 'boolean', 'false', 'Show clients a certificate made at the start.'),
-  later('peer-cert-file', 'string', '', 'Certificate to show to members.'),
-  later('peer-key-file', 'string', '', 'Its key.'),
-  later('peer-client-cert-auth', 'boolean', 'false', 'Require a certificate of members.'),
-  later('peer-client-cert-file', 'string', '', 'Certificate for calls to members, if not the one shown to them.'),
-  later('peer-client-key-file', 'string', '', 'Its key.'),
-  later('peer-trusted-ca-file', 'string', '', "Authorities to check members' certificates with."),
-  later('peer-cert-allowed-cn', 'list', '', "Common names, one of which a member's certificate must have."),
-  later('peer-cert-allowed-hostname', 'list', '', "Host names, one of which a member's certificate must have."),
-  later('peer-auto-tls', 'boolean', 'false', 'Show members a certificate made at the start.'),
-  later('self-signed-cert-validity', 'unsigned', '1', 'Years for which certificates made at the start are good.'),
-  later('peer-crl-file', 'string', '', 'Revoked certificates of members.'),
-  later('cipher-suites', 'list', '', 'Cipher suites of TLS; good ones are chosen if none are given.'),
+  used('cert-file', 'string', '', 'Certificate to show to clients.'),
+  used('key-file', 'string', '', 'Its key.'),
+  used('client-cert-auth', 'boolean', 'false', 'Require a certificate of clients.'),
+  used('client-cert-file', 'string', '', 'Certificate for calls to itself, if not the one shown to clients.'),
+  used('client-key-file', 'string', '', 'Its key.'),
+  used('client-crl-file', 'string', '', 'Revoked certificates of clients.'),
+  used('client-cert-allowed-hostname', 'list', '', 'Host names, one of which a client certificate must have.'),
+  used('trusted-ca-file', 'string', '', 'Authorities to check client certificates with.'),
+  used('auto-tls', 'boolean', 'false', 'Show clients a certificate made at the start.'),
+  used('peer-cert-file', 'string', '', 'Certificate to show to members.'),
+  used('peer-key-file', 'string', '', 'Its key.'),
+  used('peer-client-cert-auth', 'boolean', 'false', 'Require a certificate of members.'),
+  used('peer-client-cert-file', 'string', '', 'Certificate for calls to members, if not the one shown to them.'),
+  used('peer-client-key-file', 'string', '', 'Its key.'),
+  used('peer-trusted-ca-file', 'string', '', "Authorities to check members' certificates with."),
+  used('peer-cert-allowed-cn', 'list', '', "Common names, one of which a member's certificate must have."),
+  used('peer-cert-allowed-hostname', 'list', '', "Host names, one of which a member's certificate must have."),
+  used('peer-auto-tls', 'boolean', 'false', 'Show members a certificate made at the start.'),
+  used('self-signed-cert-validity', 'unsigned', '1', 'Years for which certificates made at the start are good.'),
+  used('peer-crl-file', 'string', '', 'Revoked certificates of members.'),
+  used('cipher-suites', 'list', '', 'Cipher suites of TLS; good ones are chosen if none are given.'),
   later('cors', 'list', '*', 'Origins whose pages may call over HTTP/1.'),
   later('host-whitelist', 'list', '*', 'Host names that HTTP/1 requests may be for.'),
-  later('tls-min-version', 'string', 'TLS1.2', 'Lowest version of TLS: TLS1.2 or TLS1.3.'),
-  later('tls-max-version', 'string', '', 'Highest version of TLS: TLS1.2 or TLS1.3.'),
+  used('tls-min-version', 'string', 'TLS1.2', 'Lowest version of TLS: TLS1.2 or TLS1.3.'),
+  used('tls-max-version', 'string', '', 'Highest version of TLS: TLS1.2 or TLS1.3.'),
 ];
 
 const AUTH: readonly Flag[] = [
-  later('auth-token', 'string', 'simple', "Kind of token, 'simple' or 'jwt', and its options."),
-  later('bcrypt-cost', 'unsigned', '10', 'Cost of hashing passwords, from 4 to 31.'),
-  later('auth-token-ttl', 'unsigned', '300', 'Seconds for which a simple token is good.'),
+  used('auth-token', 'string', 'simple', "Kind of token, 'simple' or 'jwt', and its options."),
+  used('bcrypt-cost', 'unsigned', '10', 'Cost of hashing passwords, from 4 to 31.'),
+  used('auth-token-ttl', 'unsigned', '300', 'Seconds for which a simple token is good.'),
 ];
 
 const MONITORING: readonly Flag[] = [
@@ -179,7 +184,12 @@ const FEATURES: readonly Flag[] = [
   later('corrupt-check-time', 'duration', '0s', 'How often members compare their stores.'),
   later('compact-hash-check-time', 'duration', '1m', 'How often the leader compares hashes of compactions.'),
   used('compaction-batch-limit', 'integer', '1000', 'Revisions removed in one step of a compaction.'),
-  later('peer-skip-client-san-verification', 'boolean', 'false', "Do not check the names in members' certificates."),
+  used(
+    'peer-skip-client-san-verification',
+    'boolean',
+    'false',
+    "Take members' connections from addresses that their certificates do not name.",
+  ),
   used('watch-progress-notify-interval', 'duration', '10m', 'How often a quiet watcher is told how far it is.'),
   used('warning-apply-duration', 'duration', '100ms', 'Warn of entries that take longer to apply.'),
   later('bootstrap-defrag-threshold-megabytes', 'unsigned', '0', 'Defragment at the start if that frees so much.'),
@@ -190,7 +200,7 @@ const FEATURES: readonly Flag[] = [
 ];
 
 const UNSAFE: readonly Flag[] = [
-  later('force-new-cluster', 'boolean', 'false', 'Make this member a cluster of one, with its data.'),
+  used('force-new-cluster', 'boolean', 'false', 'Make this member a cluster of one, with its data.'),
   used(
     'unsafe-no-fsync',
     'boolean',

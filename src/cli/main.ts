@@ -18,7 +18,8 @@ function runtime(): Runtime {
     platform: process.platform,
     architecture: process.arch,
     version,
-    commit: process.env['WATCHRAFT_COMMIT'],
+    // An image that was built without one has it empty.
+    commit: process.env['WATCHRAFT_COMMIT'] || undefined,
   };
 }
 
@@ -31,6 +32,9 @@ function write(notes: readonly Note[], logger: Logger): void {
 }
 
 async function main(): Promise<number> {
+  // For those who write the libraries, not for those who read the log: grpc-js names the address of a peer where TLS expects a host.
+  process.noDeprecation = true;
+  if (process.argv[2] === 'snapshot') return await snapshot(process.argv.slice(3));
   const parsed = parse(process.argv.slice(2), process.env, readText, runtime());
   const early = createLogger({ level: 'info', format: 'json', outputs: ['default'] });
   if (parsed.kind === 'exit') {
@@ -51,12 +55,21 @@ async function main(): Promise<number> {
   try {
     // Loaded only here: answering --version takes none of it.
     const { startServer } = await import('./server.ts');
-    await startServer(parsed.config, logger);
+    await startServer(parsed.config, logger, process.env);
     return 0;
   } catch (error) {
     logger.fatal('the server stops', { error });
     return 1;
   }
+}
+
+async function snapshot(argv: readonly string[]): Promise<number> {
+  const { snapshotCommand } = await import('./snapshot-command.ts');
+  return await snapshotCommand(argv, {
+    logger: createLogger({ level: 'info', format: 'json', outputs: ['default'] }),
+    out: (text) => void writeSync(STDOUT, text),
+    err: (text) => void writeSync(STDERR, text),
+  });
 }
 
 process.exitCode = await main();

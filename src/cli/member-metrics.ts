@@ -29,6 +29,21 @@ const OPERATIONS: Readonly<Record<MachineRequest['kind'], ApplyOperation>> = {
   configuration: 'Configuration',
   memberAttributes: 'ClusterMemberAttrSet',
   memberUpdate: 'MemberUpdate',
+  leaseGrant: 'LeaseGrant',
+  leaseRevoke: 'LeaseRevoke',
+  leaseCheckpoint: 'LeaseCheckpoint',
+  authEnable: 'AuthEnable',
+  authDisable: 'AuthDisable',
+  authenticate: 'Authenticate',
+  authUserAdd: 'AuthUserAdd',
+  authUserDelete: 'AuthUserDelete',
+  authUserChangePassword: 'AuthUserChangePassword',
+  authUserGrantRole: 'AuthUserGrantRole',
+  authUserRevokeRole: 'AuthUserRevokeRole',
+  authRoleAdd: 'AuthRoleAdd',
+  authRoleDelete: 'AuthRoleDelete',
+  authRoleGrantPermission: 'AuthRoleGrantPermission',
+  authRoleRevokePermission: 'AuthRoleRevokePermission',
 };
 
 /** Slow requests told of in the log. */
@@ -71,7 +86,14 @@ export function memberMetrics(options: MemberMetricsOptions): MemberMetrics {
   return {
     metrics,
     nodeObserver: {
-      applied: ({ kind }, seconds, ok) => metrics.applied(OPERATIONS[kind], seconds, ok),
+      applied: (request, seconds, ok) => {
+        metrics.applied(OPERATIONS[request.kind], seconds, ok);
+        if (request.kind === 'leaseGrant' && ok) {
+          metrics.counts.leasesGranted++;
+          metrics.observe.leaseTtlSeconds(request.ttl);
+        }
+        if (request.kind === 'leaseRevoke' && ok) metrics.counts.leasesRevoked++;
+      },
       slowApply: () => {
         metrics.counts.slowApplies++;
       },
@@ -101,13 +123,16 @@ export function memberMetrics(options: MemberMetricsOptions): MemberMetrics {
   };
 }
 
+/** Calls whose nature it is to wait for others. */
+const WAITING: ReadonlySet<string> = new Set(['/v3lockpb.Lock/Lock', '/v3electionpb.Election/Campaign']);
+
 function callObserver(metrics: Metrics, { clock, logger, warningMs }: MemberMetricsOptions): CallObserver {
   const slow = new RateLimitedLog(clock, logger, SLOW_PER_SECOND_MAX);
   const { counts } = metrics;
   return (name, kind) => {
     const method = metrics.method(name);
     const request = REQUEST_TYPES.get(name);
-    const warned = kind === 'unary' ? warningMs : Number.POSITIVE_INFINITY;
+    const warned = kind === 'unary' && !WAITING.has(name) ? warningMs : Number.POSITIVE_INFINITY;
     return {
       started: () => {
         if (method !== undefined) method.started++;
@@ -143,6 +168,7 @@ const NOTHING_YET = {
   quotaBytes: 0,
   currentRevision: 0,
   compactRevision: 0,
+  authRevision: 1,
   keys: 0,
   sizeBytes: 0,
   sizeInUseBytes: 0,
@@ -172,6 +198,7 @@ function live(booted: BootedNode | undefined): ReturnType<Parameters<typeof crea
     quotaBytes: status.quotaBytes,
     currentRevision: store.currentRevision,
     compactRevision: store.compactRevision,
+    authRevision: node.auth.revision,
     keys: store.keys,
     sizeBytes: status.sizeBytes,
     sizeInUseBytes: status.sizeInUseBytes,
@@ -188,5 +215,7 @@ function live(booted: BootedNode | undefined): ReturnType<Parameters<typeof crea
     putBytes: counters.putBytes,
     compactedKeys: counters.removedRecords,
     walBytes: wal.bytesWritten,
+    leasesRenewed: node.leases.counts.renewed,
+    leasesExpired: node.leases.counts.expired,
   };
 }

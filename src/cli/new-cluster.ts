@@ -2,7 +2,7 @@
 
 import { raftId } from '../codec/index.ts';
 import type { ClusterMember, NodeIdentity } from '../node/index.ts';
-import { askMembers, type PeerAddress } from '../peer/index.ts';
+import { askMembers, type OpenChannel, type PeerAddress } from '../peer/index.ts';
 import { clusterIdOf, memberIdOf } from './member-id.ts';
 import { bootstrapProblem, type ServerConfig } from './server-config.ts';
 
@@ -15,10 +15,10 @@ export interface NewCluster {
 }
 
 /** From the flags, or, for a member that joins (--initial-cluster-state existing), from the others. Rejects with an Error that says what is wrong. */
-export async function newCluster(config: ServerConfig): Promise<NewCluster> {
+export async function newCluster(config: ServerConfig, openChannel: OpenChannel): Promise<NewCluster> {
   const problem = bootstrapProblem(config);
   if (problem !== undefined) throw new Error(problem);
-  return config.initialClusterState === 'new' ? describedCluster(config) : await runningCluster(config);
+  return config.initialClusterState === 'new' ? describedCluster(config) : await runningCluster(config, openChannel);
 }
 
 /** Every first member computes the same from the same flags, with nobody asked. */
@@ -38,9 +38,9 @@ export function describedCluster(config: ServerConfig): NewCluster {
 }
 
 /** The others know this member by its peer URLs: it has been added beforehand (member add). */
-async function runningCluster(config: ServerConfig): Promise<NewCluster> {
+async function runningCluster(config: ServerConfig, openChannel: OpenChannel): Promise<NewCluster> {
   const others = config.initialCluster.filter(({ name }) => name !== config.name).flatMap(({ peerUrls }) => peerUrls);
-  const { clusterId, members } = await askMembers(others);
+  const { clusterId, members } = await askMembers(others, openChannel);
   const own = [...config.advertisePeerUrls].sort().join();
   const self = members.find(({ peerUrls }) => [...peerUrls].sort().join() === own);
   if (self === undefined) {

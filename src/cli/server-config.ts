@@ -1,8 +1,11 @@
 /** The configuration of a server, from what was set: typed, checked, with every default filled in. */
 
 import { LOG_LEVELS, type LogLevel, parseDuration } from '../base/index.ts';
+import type { WireKind } from '../wire/index.ts';
+import { type AuthConfig, authConfig, authNotes } from './auth-config.ts';
 import { ConfigError, type Note } from './note.ts';
 import type { Settings } from './settings.ts';
+import { checkTls, type TlsConfig, tlsConfig, tlsNotes } from './tls-config.ts';
 import { type MemberUrl, parseUrl, ValueError } from './url.ts';
 
 export interface ServerConfig {
@@ -22,6 +25,7 @@ export interface ServerConfig {
   readonly initialClusterState: 'new' | 'existing';
   readonly clusterToken: string;
   readonly fastForward: boolean;
+  readonly forceNewCluster: boolean;
   readonly strictReconfigCheck: boolean;
   readonly learnersMax: number;
   readonly catchUpEntries: number;
@@ -30,6 +34,7 @@ export interface ServerConfig {
   readonly txnOperationsMax: number;
   readonly requestBytesMax: number;
   readonly streamsMax: number;
+  readonly wire: WireKind;
   readonly keepalive: KeepaliveConfig;
   readonly autoCompaction: AutoCompactionConfig | undefined;
   readonly compactionBatchRevisionsMax: number;
@@ -39,6 +44,10 @@ export interface ServerConfig {
   readonly requestWarningMs: number;
   readonly metricsExtensive: boolean;
   readonly listenMetricsUrls: readonly MemberUrl[];
+  readonly tls: TlsConfig;
+  readonly auth: AuthConfig;
+  /** The name in a client's certificate says which user it is. */
+  readonly usesCertificates: boolean;
   readonly log: LogConfig;
 }
 
@@ -73,6 +82,7 @@ const REQUEST_BYTES_RECOMMENDED = 10 * 1024 * 1024;
 /** Throws ConfigError if what was set contradicts itself. */
 export function configOf(settings: Settings): { config: ServerConfig; notes: Note[] } {
   const name = settings.text('name');
+  const tls = tlsConfig(settings);
   const config: ServerConfig = {
     name,
     dataDirectory: settings.text('data-dir') || `${name}.etcd`,
@@ -80,8 +90,10 @@ export function configOf(settings: Settings): { config: ServerConfig; notes: Not
     noFsync: settings.boolean('unsafe-no-fsync'),
     snapshotEntries: settings.number('snapshot-count') || SNAPSHOT_ENTRIES_DEFAULT,
     ...raftTimes(settings),
-    ...addresses(settings),
+    ...addresses(settings, tls),
+    tls,
     ...cluster(settings),
+    forceNewCluster: settings.boolean('force-new-cluster'),
     fastForward: settings.boolean('initial-election-tick-advance'),
     strictReconfigCheck: settings.boolean('strict-reconfig-check'),
     learnersMax: settings.number('max-learners'),
@@ -90,6 +102,7 @@ export function configOf(settings: Settings): { config: ServerConfig; notes: Not
     txnOperationsMax: settings.number('max-txn-ops'),
     requestBytesMax: settings.number('max-request-bytes'),
     streamsMax: settings.number('max-concurrent-streams'),
+    wire: settings.text('wire') === 'grpc-js' ? 'grpc-js' : 'native',
     keepalive: {
       clientMinMs: settings.number('grpc-keepalive-min-time'),
       intervalMs: settings.number('grpc-keepalive-interval'),
@@ -102,6 +115,8 @@ export function configOf(settings: Settings): { config: ServerConfig; notes: Not
     applyWarningMs: settings.number('warning-apply-duration'),
     requestWarningMs: settings.number('warning-unary-request-duration'),
     metricsExtensive: settings.text('metrics') === 'extensive',
+    auth: authConfig(settings),
+    usesCertificates: settings.boolean('client-cert-auth'),
     log: log(settings),
   };
   return { config, notes: notesOn(settings, config) };
@@ -137,10 +152,13 @@ type Addresses = Pick<
   'listenClientUrls' | 'advertiseClientUrls' | 'listenPeerUrls' | 'advertisePeerUrls' | 'listenMetricsUrls'
 >;
 
-function addresses(settings: Settings): Addresses {
+function addresses(settings: Settings, tls: TlsConfig): Addresses {
   const listen = (name: string): readonly MemberUrl[] => {
     const urls = settings.urls(name);
-    for (const url of urls) checkListenUrl(name, url);
+    for (const url of urls) {
+      checkListenUrl(name, url);
+      checkTls(name, url, name === 'listen-peer-urls' ? tls.peer : tls.client);
+    }
     return urls;
   };
   const advertise = (name: string): readonly string[] => {
@@ -165,8 +183,8 @@ function addresses(settings: Settings): Addresses {
 }
 
 function checkListenUrl(name: string, { text, scheme, host }: MemberUrl): void {
-  if (scheme !== 'http') {
-    throw new ConfigError(`--${name}: only http:// is served by this version, not ${text}`);
+  if (scheme !== 'http' && scheme !== 'https') {
+    throw new ConfigError(`--${name}: only http:// and https:// are served by this version, not ${text}`);
   }
   const isAddress = host === 'localhost' || /^\d+\.\d+\.\d+\.\d+$/.test(host) || host.includes(':');
   if (!isAddress) throw new ConfigError(`expected IP in URL for binding (${text})`);
@@ -239,7 +257,7 @@ function log(settings: Settings): LogConfig {
 }
 
 function notesOn(settings: Settings, config: ServerConfig): Note[] {
-  const notes: Note[] = [];
+  const notes: Note[] = [...tlsNotes(settings, config.tls), ...authNotes(settings)];
   const metrics = settings.text('metrics');
   if (metrics !== 'basic' && metrics !== 'extensive') {
     notes.push({ level: 'warn', message: '--metrics is basic or extensive; taken as basic', fields: { metrics } });

@@ -5,20 +5,31 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { type Clock, type Logger, SeededPrng } from '../base/index.ts';
+import { type Clock, type Failpoints, type Logger, SeededPrng } from '../base/index.ts';
 import {
   type BootedNode,
+  type BootOptions,
   boot,
   type DiskTrouble,
   type NodeIdentity,
   type NodeSettings,
   RealClock,
 } from '../node/index.ts';
-import { type DataDirectory, errorCode, hasWal, LevelTables, NodeDisk, openDataDirectory } from '../storage/index.ts';
+import { openGofail } from '../ops/index.ts';
+import {
+  type DataDirectoryOptions,
+  errorCode,
+  hasWal,
+  LevelTables,
+  NodeDisk,
+  openDataDirectory,
+} from '../storage/index.ts';
 import { serveClients } from './client-services.ts';
 import { type MemberMetrics, memberMetrics } from './member-metrics.ts';
+import { type MemberTls, memberTls } from './member-tls.ts';
 import { describedCluster, type NewCluster, newCluster } from './new-cluster.ts';
 import { openPeerPort } from './peer-port.ts';
+import { startRebuilding } from './rebuild-store.ts';
 import type { ServerConfig } from './server-config.ts';
 
 /** etcd's default for --quota-backend-bytes=0. */
@@ -30,10 +41,16 @@ const GRACE_MS = 1000;
 /** Ids of proposals begin anywhere below this: entries of an earlier run must not be taken for those of this one. */
 const FIRST_PROPOSAL_ID_MAX = 2 ** 47;
 
-/** Resolves when the server has stopped. Rejects if it cannot start or go on. */
-export async function startServer(config: ServerConfig, logger: Logger): Promise<void> {
+/** Resolves when the server has stopped. Rejects if it cannot start or go on. Of the environment it looks only for failpoints. */
+export async function startServer(
+  config: ServerConfig,
+  logger: Logger,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const { failpoints, ...gofail } = await openGofail(env, logger);
   const clock = new RealClock();
-  const { identity, firstMembers, peers } = await clusterOf(config);
+  const tls = await memberTls({ config, clock, logger });
+  const { identity, firstMembers, peers } = await clusterOf(config, tls);
   const metrics = memberMetrics({
     clock,
     logger,
@@ -44,28 +61,34 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   const ending = new Ending(logger);
   let booted: BootedNode | undefined;
   try {
-    booted = await boot({
+    const data = (hears: DiskTrouble): DataDirectoryOptions =>
+      dataOptions({ config, clock, identity, metrics, hears, failpoints });
+    const options: BootOptions = {
       identity,
       settings: nodeSettings(config),
       clock,
       logger,
       observer: metrics.nodeObserver,
-      open: (hears) => openData({ config, clock, identity, metrics, hears }),
+      open: (hears) => openDataDirectory(data(hears)),
       firstProposalId: randomInt(1, FIRST_PROPOSAL_ID_MAX),
       firstMembers,
       peers,
-      network: (end) => openPeerPort({ config, clock, logger, observer: metrics.metrics.peers, end }),
+      network: (end) => openPeerPort({ config, clock, logger, tls, observer: metrics.metrics.peers, end }),
       fastForward: config.fastForward,
+      forceNewCluster: config.forceNewCluster,
       tickMs: config.heartbeatMs,
       electionTicks: Math.floor(config.electionMs / config.heartbeatMs),
       catchUpEntries: config.catchUpEntries,
       prng: new SeededPrng(randomInt(2 ** 47)),
       fatal: (error) => ending.fail(error),
-    });
+      failpoints,
+    };
+    const { openChannel } = tls;
+    booted = await startRebuilding(() => boot(options), { config, logger, openChannel, data: data(DEAF) });
     const { node } = booted;
     metrics.watch(booted);
     await Promise.race([booted.ready, ending.begun]);
-    const clients = await serveClients({ config, clock, logger, node, metrics });
+    const clients = await serveClients({ config, clock, logger, tls, node, metrics, failpoints });
     metrics.metrics.watchLoop();
     logger.info('ready to serve client requests', {
       'member-id': node.memberId,
@@ -79,6 +102,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     ending.close();
     metrics.close();
     await booted?.stop();
+    gofail.close();
   }
   logger.info('the member has stopped');
 }
@@ -87,12 +111,12 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
  * A member that has a log goes by that: the flags only name it. If it joined and has not heard of anybody yet, the log does not tell whom to
  * listen to; so it asks again, and does without the answer if there is none.
  */
-async function clusterOf(config: ServerConfig): Promise<NewCluster> {
+async function clusterOf(config: ServerConfig, { openChannel }: MemberTls): Promise<NewCluster> {
   const walDirectory = config.walDirectory ?? `${config.dataDirectory}/member/wal`;
-  if (!(await hasLog(walDirectory))) return await newCluster(config);
+  if (!(await hasLog(walDirectory))) return await newCluster(config, openChannel);
   const described = describedCluster(config);
   if (config.initialClusterState === 'new') return described;
-  return await newCluster(config).catch(() => described);
+  return await newCluster(config, openChannel).catch(() => described);
 }
 
 async function hasLog(walDirectory: string): Promise<boolean> {
@@ -118,6 +142,7 @@ function nodeSettings(config: ServerConfig): NodeSettings {
     learnersMax: config.learnersMax,
     strictReconfigCheck: config.strictReconfigCheck,
     transferMs: config.electionMs,
+    authTokenTtlMs: config.auth.tokenTtlMs,
   };
 }
 
@@ -127,19 +152,23 @@ interface DataOptions {
   readonly identity: NodeIdentity;
   readonly metrics: MemberMetrics;
   readonly hears: DiskTrouble;
+  readonly failpoints: Failpoints | undefined;
 }
 
-function openData({ config, clock, identity, metrics, hears }: DataOptions): Promise<DataDirectory> {
-  return openDataDirectory({
+function dataOptions({ config, clock, identity, metrics, hears, failpoints }: DataOptions): DataDirectoryOptions {
+  return {
     disk: new NodeDisk({ syncs: !config.noFsync }),
     path: config.dataDirectory,
     walPath: config.walDirectory,
     metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
-    wal: { ...metrics.walObserver, clock, onSpaceChange: (isShort) => hears.logSpaceChanged(isShort) },
+    wal: { ...metrics.walObserver, clock, onSpaceChange: (isShort) => hears.logSpaceChanged(isShort), failpoints },
     tables: new LevelTables(),
-    backend: { onFailure: (error) => hears.storeFailed(error), onCommit: metrics.backendCommitted },
-  });
+    backend: { onFailure: (error) => hears.storeFailed(error), onCommit: metrics.backendCommitted, clock, failpoints },
+  };
 }
+
+/** While there is no node yet, whoever works on the disk hears of its trouble by rejections. */
+const DEAF: DiskTrouble = { storeFailed: () => undefined, logSpaceChanged: () => undefined };
 
 /** What ends a running server: a signal (undefined), or an error. */
 class Ending {

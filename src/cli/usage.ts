@@ -8,6 +8,10 @@ export const USAGE = `Usage:
   watchraft [flags]
     Start a server.
 
+  watchraft snapshot status <file>
+  watchraft snapshot restore <file> [flags]
+    What a saved snapshot holds; a new member's data from one.
+
   watchraft --version
     Show the version.
 

@@ -11,6 +11,9 @@
 
 import type { Bytes } from '../base/index.ts';
 import { etcdserverpb } from '../gen/etcd.js';
+import { Auth } from './auth.ts';
+import { bigintOf } from './integer.ts';
+import { type KeepAlive, KeepAliveStream } from './keep-alive.ts';
 import type { BytesInput } from './key-input.ts';
 import { bytesOfInput } from './key-input.ts';
 import {
@@ -31,6 +34,7 @@ import {
   txnRequest,
   txnResult,
 } from './kv.ts';
+import { type LeaseGrantResult, type LeaseTimeResult, leaseField, leaseGrantResult, leaseTimeResult } from './lease.ts';
 import { type HashKvResult, hashKvResult, type MemberStatus, statusResult } from './maintenance.ts';
 import { type MemberAddResult, type MembersResult, memberIdField, memberInfoOf } from './members.ts';
 import type { KeyValue } from './message.ts';
@@ -45,6 +49,7 @@ import type { Watch } from './watch.ts';
 import { type WatchOptions, WatchStream } from './watch-stream.ts';
 
 const KV = '/etcdserverpb.KV';
+const LEASE = '/etcdserverpb.Lease';
 const CLUSTER = '/etcdserverpb.Cluster';
 const MAINTENANCE = '/etcdserverpb.Maintenance';
 
@@ -57,11 +62,16 @@ export function connect(options: TransportOptions): Client {
 
 export class Client {
   readonly #transport: Transport;
+  /** Users, roles and what they may. */
+  readonly auth: Auth;
   readonly #streams = new Set<WatchStream>();
   #sharedStream: WatchStream | undefined;
+  readonly #keepAlives: KeepAliveStream;
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    this.#keepAlives = new KeepAliveStream(transport);
+    this.auth = new Auth((method, request, retry, options) => transport.unary(method, request, retry, options));
   }
 
   async get(key: BytesInput, options: GetOptions & CallOptions = {}): Promise<GetResult> {
@@ -129,6 +139,41 @@ export class Client {
     return stream;
   }
 
+  /** Grants a lease for so many seconds; its id is chosen if none is given. */
+  async leaseGrant(ttl: number, options: { readonly id?: bigint } & CallOptions = {}): Promise<LeaseGrantResult> {
+    const message = etcdserverpb.LeaseGrantRequest.fromObject({ TTL: ttl, ID: leaseField(options.id ?? 0n) });
+    const request = etcdserverpb.LeaseGrantRequest.encode(message).finish();
+    const response = await this.#transport.unary(`${LEASE}/LeaseGrant`, request, 'unsent', options);
+    return leaseGrantResult(etcdserverpb.LeaseGrantResponse.decode(response));
+  }
+
+  /** Ends a lease, and deletes its keys. */
+  async leaseRevoke(id: bigint, options: CallOptions = {}): Promise<void> {
+    const message = etcdserverpb.LeaseRevokeRequest.fromObject({ ID: leaseField(id) });
+    const request = etcdserverpb.LeaseRevokeRequest.encode(message).finish();
+    await this.#transport.unary(`${LEASE}/LeaseRevoke`, request, 'unsent', options);
+  }
+
+  async leaseTimeToLive(id: bigint, options: { readonly keys?: boolean } & CallOptions = {}): Promise<LeaseTimeResult> {
+    const fields = { ID: leaseField(id), keys: options.keys ?? false };
+    const message = etcdserverpb.LeaseTimeToLiveRequest.fromObject(fields);
+    const request = etcdserverpb.LeaseTimeToLiveRequest.encode(message).finish();
+    const response = await this.#transport.unary(`${LEASE}/LeaseTimeToLive`, request, 'safe', options);
+    return leaseTimeResult(etcdserverpb.LeaseTimeToLiveResponse.decode(response));
+  }
+
+  /** The ids of all leases. */
+  async leaseList(options: CallOptions = {}): Promise<readonly bigint[]> {
+    const request = etcdserverpb.LeaseLeasesRequest.encode({}).finish();
+    const response = await this.#transport.unary(`${LEASE}/LeaseLeases`, request, 'safe', options);
+    return etcdserverpb.LeaseLeasesResponse.decode(response).leases.map(({ ID }) => bigintOf(ID));
+  }
+
+  /** Keeps a lease alive from now on, until it is stopped or lost: its signal tells. */
+  keepAlive(id: bigint): KeepAlive {
+    return this.#keepAlives.keepAlive(id);
+  }
+
   async status(options: CallOptions = {}): Promise<MemberStatus> {
     const request = etcdserverpb.StatusRequest.encode({}).finish();
     const response = await this.#transport.unary(`${MAINTENANCE}/Status`, request, 'safe', options);
@@ -169,20 +214,29 @@ export class Client {
     return { members: etcdserverpb.MemberRemoveResponse.decode(response).members.map(memberInfoOf) };
   }
 
+  /** Gives a learner a vote. Rejects while it has too little of the leader's log. */
+  async memberPromote(id: bigint, options: CallOptions = {}): Promise<MembersResult> {
+    const message = etcdserverpb.MemberPromoteRequest.fromObject(memberIdField(id));
+    const request = etcdserverpb.MemberPromoteRequest.encode(message).finish();
+    const response = await this.#transport.unary(`${CLUSTER}/MemberPromote`, request, 'unsent', options);
+    return { members: etcdserverpb.MemberPromoteResponse.decode(response).members.map(memberInfoOf) };
+  }
+
   /** Any call of one request and one answer, by its full name, in bytes. Tried once. */
   raw(method: string, request: BytesInput, options: CallOptions = {}): Promise<Bytes> {
     return this.#transport.unary(method, bytesOfInput(request), 'never', options);
   }
 
   /** Any conversation, by its full name, in bytes. Not opened again when it is lost. */
-  rawStream(method: string, listeners: StreamListeners): RawStream {
-    return this.#transport.duplex(method, listeners);
+  rawStream(method: string, listeners: StreamListeners, options: Pick<CallOptions, 'token'> = {}): RawStream {
+    return this.#transport.duplex(method, listeners, options);
   }
 
-  /** Ends all watches and connections. Idempotent. */
+  /** Ends all watches, keeps no lease alive any more, and ends all connections. Idempotent. */
   close(): void {
     for (const stream of this.#streams) stream.close();
     this.#streams.clear();
+    this.#keepAlives.close();
     this.#transport.close();
   }
 

@@ -12,6 +12,7 @@
 import { etcdserverpb } from '../gen/etcd.js';
 import { numberOf } from './integer.ts';
 import { type BytesInput, bytesOfInput, type Extent, wireRange } from './key-input.ts';
+import { leaseField } from './lease.ts';
 import { type KeyValue, keyValueOf, maybeKeyValueOf } from './message.ts';
 
 export interface GetOptions extends Extent {
@@ -32,6 +33,8 @@ export interface GetOptions extends Extent {
 export type SortTarget = 'key' | 'version' | 'create' | 'mod' | 'value';
 
 export interface PutOptions {
+  /** The key goes when this lease does. */
+  readonly lease?: bigint | undefined;
   readonly prevKv?: boolean | undefined;
   /** Keep the present value (the key must exist). */
   readonly ignoreValue?: boolean | undefined;
@@ -153,6 +156,8 @@ export function putRequest(
   return {
     key: bytesOfInput(key),
     value: bytesOfInput(value),
+    // The generated code makes of the text what it takes itself.
+    lease: etcdserverpb.PutRequest.fromObject({ lease: leaseField(options.lease ?? 0n) }).lease,
     prev_kv: options.prevKv ?? false,
     ignore_value: options.ignoreValue ?? false,
     ignore_lease: options.ignoreLease ?? false,

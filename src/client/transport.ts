@@ -17,18 +17,25 @@ import {
   type ClientDuplexStream,
   credentials,
   Client as GrpcClient,
+  InterceptingCall,
+  type Interceptor,
   Metadata,
   type ServiceError,
   type StatusObject,
+  status,
 } from '@grpc/grpc-js';
 import { type Bytes, present, Status } from '../base/index.ts';
+import { etcdserverpb } from '../gen/etcd.js';
 import { ClientError } from './error.ts';
+import { type Credentials, isStaleToken, NO_TOKEN, SignIn } from './sign-in.ts';
 
 export interface CallOptions {
   /** Aborts the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds for the call with all its tries. */
   readonly deadlineMs?: number | undefined;
+  /** In place of the client's own; '' for none. */
+  readonly token?: string | undefined;
 }
 
 export type Retry = 'never' | 'unsent' | 'safe';
@@ -59,9 +66,24 @@ export interface RawStream {
   resume(): void;
 }
 
+/** All in PEM form. */
+export interface ClientTls {
+  /** Whose certificates are believed; those that the system believes if not given. */
+  readonly ca?: string | undefined;
+  /** What this client shows, and the key to it. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The host that the servers' certificates are for, if it is not that of the endpoint. */
+  readonly serverName?: string | undefined;
+}
+
 export interface TransportOptions {
-  /** 'host:port', with or without 'http://' before it. */
+  /** 'host:port', with 'http://', 'https://' or nothing before it. */
   readonly endpoints: readonly string[];
+  /** Who the client is, where auth is on. */
+  readonly credentials?: Credentials | undefined;
+  /** Speaks TLS to endpoints that do not begin with 'http://'. One that begins with 'https://' is spoken to in TLS in any case. */
+  readonly tls?: ClientTls | undefined;
   /** For calls that name no deadline of their own, milliseconds. */
   readonly deadlineMs?: number | undefined;
 }
@@ -99,24 +121,48 @@ export function retryWaitMs(attempt: number): number {
 export class Transport {
   readonly #endpoints: readonly string[];
   readonly #deadlineMs: number;
+  readonly #tls: ClientTls | undefined;
   readonly #clients = new Map<string, GrpcClient>();
+  readonly #signIn: SignIn | undefined;
   #current = 0;
   #closed = false;
 
   constructor(options: TransportOptions) {
     if (options.endpoints.length === 0) throw new TypeError('no endpoints');
-    this.#endpoints = options.endpoints.map((endpoint) => endpoint.replace(/^http:\/\//, ''));
+    this.#endpoints = options.endpoints;
+    this.#tls = options.tls;
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS_DEFAULT;
+    const { credentials: who } = options;
+    if (who !== undefined) this.#signIn = new SignIn(() => this.#authenticate(who));
   }
 
   /** Makes a call of one request and one answer. Rejects with a ClientError or the signal's reason. */
   async unary(method: string, request: Bytes, retry: Retry, options: CallOptions = {}): Promise<Bytes> {
+    const signIn = this.#signIn;
+    if (signIn === undefined || options.token !== undefined) return await this.#tried(method, request, retry, options);
+    const token = await signIn.token();
+    try {
+      return await this.#tried(method, request, retry, { ...options, token });
+    } catch (error) {
+      if (!isStaleToken(error)) throw error;
+      await signIn.refused(token);
+      return await this.#tried(method, request, retry, { ...options, token: await signIn.token() });
+    }
+  }
+
+  async #authenticate(who: Credentials): Promise<string> {
+    const request = etcdserverpb.AuthenticateRequest.encode(who).finish();
+    const answer = await this.#tried('/etcdserverpb.Auth/Authenticate', request, 'safe', {});
+    return etcdserverpb.AuthenticateResponse.decode(answer).token;
+  }
+
+  async #tried(method: string, request: Bytes, retry: Retry, options: CallOptions): Promise<Bytes> {
     const deadline = Date.now() + (options.deadlineMs ?? this.#deadlineMs);
     for (let attempt = 1; ; attempt++) {
       options.signal?.throwIfAborted();
       const endpoint = this.#endpoint();
       try {
-        return await this.#unaryOnce(endpoint, method, request, deadline, options.signal);
+        return await this.#unaryOnce(endpoint, method, request, deadline, options);
       } catch (error) {
         if (!(error instanceof ClientError) || !mayRetry(error, retry) || this.#closed) throw error;
         this.failed(endpoint);
@@ -132,7 +178,7 @@ export class Transport {
     method: string,
     request: Bytes,
     deadline: number,
-    signal: AbortSignal | undefined,
+    { signal, token }: CallOptions,
   ): Promise<Bytes> {
     return new Promise((resolve, reject) => {
       const done = (error: ServiceError | null, response: Bytes | undefined): void => {
@@ -146,7 +192,7 @@ export class Transport {
         asIs,
         asBytes,
         request,
-        new Metadata(),
+        metadataOf(token),
         { deadline },
         done,
       );
@@ -156,9 +202,16 @@ export class Transport {
   }
 
   /** Opens a conversation with the present endpoint. It is not tried again. */
-  duplex(method: string, listeners: StreamListeners): RawStream {
+  duplex(method: string, listeners: StreamListeners, options: Pick<CallOptions, 'token'> = {}): RawStream {
     const endpoint = this.#endpoint();
-    const call: ClientDuplexStream<Bytes, Bytes> = this.#client(endpoint).makeBidiStreamRequest(method, asIs, asBytes);
+    const signIn = options.token === undefined ? this.#signIn : undefined;
+    const call: ClientDuplexStream<Bytes, Bytes> = this.#client(endpoint).makeBidiStreamRequest(
+      method,
+      asIs,
+      asBytes,
+      metadataOf(options.token),
+      signIn === undefined ? {} : { interceptors: [withToken(signIn)] },
+    );
     let ended = false;
     call.on('data', (message: Bytes) => {
       if (!ended) listeners.onMessage(message);
@@ -182,6 +235,17 @@ export class Transport {
     };
   }
 
+  /** Whether calls go with a token of the client's own. */
+  get signsIn(): boolean {
+    return this.#signIn !== undefined;
+  }
+
+  /** A conversation was refused for its token: the next one begins with another. */
+  async renewToken(): Promise<void> {
+    const signIn = this.#signIn;
+    if (signIn !== undefined) await signIn.refused(await signIn.token());
+  }
+
   /** Says that an endpoint did not answer: the next calls go to another one. */
   failed(endpoint: string): void {
     if (this.#endpoint() === endpoint) this.#current = (this.#current + 1) % this.#endpoints.length;
@@ -202,12 +266,59 @@ export class Transport {
     if (this.#closed) throw new ClientError(Status.canceled, 'the client is closed');
     let client = this.#clients.get(endpoint);
     if (client === undefined) {
-      client = new GrpcClient(endpoint, credentials.createInsecure(), CHANNEL_OPTIONS);
+      client = newClient(endpoint, this.#tls);
       this.#clients.set(endpoint, client);
     }
     return client;
   }
 }
+
+function metadataOf(token: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (token) metadata.set('token', token);
+  return metadata;
+}
+
+/** Holds a call back until there is a token. Without one it is made all the same, and ends with the reason why there is none. */
+function withToken(signIn: SignIn): Interceptor {
+  return (options, nextCall) => {
+    const call: InterceptingCall = new InterceptingCall(nextCall(options), {
+      start: (metadata, listener, next) => {
+        void setToken(signIn, metadata).then((failure) => {
+          // oxlint-disable-next-line promise/no-callback-in-promise -- it is what the library calls the way on
+          next(metadata, listener);
+          if (failure === undefined) return;
+          const isAway = failure instanceof ClientError && failure.status === Status.unavailable;
+          call.cancelWithStatus(isAway ? status.UNAVAILABLE : status.UNAUTHENTICATED, failure.message);
+        });
+      },
+    });
+    return call;
+  };
+}
+
+/** Resolves to the reason why there is no token, if so. */
+async function setToken(signIn: SignIn, metadata: Metadata): Promise<Error | undefined> {
+  try {
+    const token = await signIn.token();
+    if (token !== NO_TOKEN) metadata.set('token', token);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function newClient(endpoint: string, tls: ClientTls | undefined): GrpcClient {
+  const address = endpoint.replace(/^https?:\/\//, '');
+  const isSecure = endpoint.startsWith('https://') || (tls !== undefined && !endpoint.startsWith('http://'));
+  if (!isSecure) return new GrpcClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  const { ca, cert, key, serverName } = tls ?? {};
+  const secured = credentials.createSsl(bufferOf(ca), bufferOf(key), bufferOf(cert));
+  const name = serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName };
+  return new GrpcClient(address, secured, { ...CHANNEL_OPTIONS, ...name });
+}
+
+const bufferOf = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
 
 function mayRetry(error: ClientError, retry: Retry): boolean {
   switch (retry) {

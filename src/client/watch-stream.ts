@@ -47,6 +47,9 @@ const FATAL: ReadonlySet<Status> = new Set([
   Status.failedPrecondition,
 ]);
 
+/** How a server refuses a watch for its token only. */
+const STALE_TOKEN = /(?:invalid auth token|revision of auth store is old|user name is empty)$/;
+
 interface Connected {
   readonly raw: RawStream;
   readonly byId: Map<number, Watch>;
@@ -170,6 +173,18 @@ export class WatchStream implements WatchHost {
     this.#retryTimer = setTimeout(() => this.#connect(), retryWaitMs(this.#attempt));
   }
 
+  /** The server does not know the token of this stream (any more): all watches go on by another. */
+  #beginAnew(connected: Connected): void {
+    this.#connected = undefined;
+    connected.raw.cancel();
+    this.#attempt++;
+    // Where there is no other token, the next stream ends with the reason.
+    const again = (): void => {
+      if (!this.#closed) this.#retryTimer = setTimeout(() => this.#connect(), retryWaitMs(this.#attempt));
+    };
+    this.#transport.renewToken().then(again, again);
+  }
+
   #create(connected: Connected, watch: Watch): void {
     connected.creating.push(watch);
     this.#send({
@@ -199,6 +214,10 @@ export class WatchStream implements WatchHost {
     const response = etcdserverpb.WatchResponse.decode(message);
     const id = numberOf(response.watch_id);
     const revision = numberOf(response.header?.revision);
+    if (response.canceled && this.#transport.signsIn && STALE_TOKEN.test(response.cancel_reason)) {
+      this.#beginAnew(connected);
+      return;
+    }
     this.#attempt = 0;
     if (response.created) {
       this.#created(connected, id, revision, response);

@@ -8,7 +8,8 @@
  * Exactly one of the many request fields is set; its number says of what kind the request is.
  */
 
-import { assert, type Bytes } from '../base/index.ts';
+import { type Author, NOBODY } from '../auth/index.ts';
+import { assert, type Bytes, EMPTY_BYTES } from '../base/index.ts';
 import { ProtoReader } from './proto-reader.ts';
 import { joined, ProtoWriter } from './proto-writer.ts';
 import { varintBytes } from './strict.ts';
@@ -19,7 +20,22 @@ const FIELDS = {
   deleteRange: 5,
   txn: 6,
   compaction: 7,
+  leaseGrant: 8,
+  leaseRevoke: 9,
   alarm: 10,
+  leaseCheckpoint: 11,
+  authEnable: 1000,
+  authDisable: 1011,
+  authenticate: 1012,
+  authUserAdd: 1100,
+  authUserDelete: 1101,
+  authUserChangePassword: 1103,
+  authUserGrantRole: 1104,
+  authUserRevokeRole: 1105,
+  authRoleAdd: 1200,
+  authRoleDelete: 1201,
+  authRoleGrantPermission: 1203,
+  authRoleRevokePermission: 1204,
   memberAttributes: 1301,
   // Ours.
   memberUpdate: 10_001,
@@ -29,6 +45,10 @@ export type InternalKind = keyof typeof FIELDS;
 
 const HEADER = 100;
 const HEADER_ID = 1;
+const HEADER_USERNAME = 2;
+const HEADER_AUTH_REVISION = 3;
+/** Ours: a member asks for itself. */
+const HEADER_BY_MEMBER = 10_001;
 
 export interface InternalRequest {
   /** Names the proposal: a whole number of at most 53 bits. 0 for one that has more: it is none of ours, and answers nobody. */
@@ -36,6 +56,8 @@ export interface InternalRequest {
   readonly kind: InternalKind;
   /** The encoded request message. */
   readonly request: Bytes;
+  /** On whose behalf. */
+  readonly by: Author;
 }
 
 /** A request of a kind that we do not know, by its field's number: an entry of a newer version. 0 if there is none at all. */
@@ -44,6 +66,7 @@ export interface UnknownInternalRequest {
   readonly kind: 'unknown';
   readonly field: number;
   readonly request: Bytes;
+  readonly by: Author;
 }
 
 /** The header with an id of ten bytes (2 + 1 for the field, 1 for the id's tag), and the request's tag. */
@@ -56,11 +79,17 @@ export function internalRequestBytes(requestBytes: number): number {
 
 /** The bytes of an entry. The request is copied. */
 export function encodeInternalRequest(internal: InternalRequest): Bytes {
-  const { id, kind, request } = internal;
+  const { id, kind, request, by } = internal;
   assert(Number.isSafeInteger(id) && id >= 0, `a request id of more than 53 bits: ${id}`);
   const writer = new ProtoWriter(internalRequestBytes(request.length));
   writer.bytesField(FIELDS[kind], request);
   const end = writer.length;
+  if (by === 'member') {
+    writer.boolField(HEADER_BY_MEMBER, true);
+  } else if (by.username !== '') {
+    writer.numberField(HEADER_AUTH_REVISION, by.authRevision);
+    writer.bytesField(HEADER_USERNAME, Buffer.from(by.username));
+  }
   writer.numberField(HEADER_ID, id);
   writer.messageField(HEADER, end);
   return joined(writer.finish());
@@ -68,13 +97,13 @@ export function encodeInternalRequest(internal: InternalRequest): Bytes {
 
 /** Reads an entry. `request` is a view of `bytes`. Throws ProtocolError if it is not an InternalRaftRequest at all. */
 export function decodeInternalRequest(bytes: Bytes): InternalRequest | UnknownInternalRequest {
-  let id = 0;
+  let header: Header = NO_HEADER;
   let field = 0;
-  let request = bytes.subarray(0, 0);
+  let request = EMPTY_BYTES;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     if (reader.field === HEADER) {
-      id = decodeHeaderId(reader.bytes());
+      header = decodeHeader(reader.bytes());
     } else if (reader.field === 1) {
       // The id of etcd's days before the header.
       reader.skip();
@@ -84,17 +113,31 @@ export function decodeInternalRequest(bytes: Bytes): InternalRequest | UnknownIn
     }
   }
   const kind = kindOf(field);
-  return kind === undefined ? { id, kind: 'unknown', field, request } : { id, kind, request };
+  return kind === undefined ? { ...header, kind: 'unknown', field, request } : { ...header, kind, request };
 }
 
-function decodeHeaderId(bytes: Bytes): number {
+interface Header {
+  readonly id: number;
+  readonly by: Author;
+}
+
+const NO_HEADER: Header = { id: 0, by: NOBODY };
+
+function decodeHeader(bytes: Bytes): Header {
   let id = 0;
+  let username = '';
+  let authRevision = 0;
+  let byMember = false;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
-    if (reader.field === HEADER_ID) id = Number(reader.uint64());
+    if (reader.field === HEADER_ID) id = reader.number();
+    else if (reader.field === HEADER_USERNAME) username = reader.text();
+    else if (reader.field === HEADER_AUTH_REVISION) authRevision = reader.number();
+    else if (reader.field === HEADER_BY_MEMBER) byMember = reader.number() !== 0;
     else reader.skip();
   }
-  return Number.isSafeInteger(id) ? id : 0;
+  const by = username === '' ? NOBODY : { username, authRevision };
+  return { id: Number.isSafeInteger(id) && id > 0 ? id : 0, by: byMember ? 'member' : by };
 }
 
 const KINDS: ReadonlyMap<number, InternalKind> = new Map(

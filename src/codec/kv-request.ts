@@ -10,7 +10,7 @@
  *   target of a compare    compares 0 with 0
  */
 
-import { type Bytes, EMPTY_BYTES, type Key, type KeyRange, keyOf, RequestError, rangeOf } from '../base/index.ts';
+import { type Bytes, EMPTY_BYTES, type Key, type KeyRange, RequestError, rangeOf } from '../base/index.ts';
 import type {
   Compare,
   CompareOperand,
@@ -55,8 +55,8 @@ export function decodeRange(bytes: Bytes): RangeOperation {
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     const { field } = reader;
-    if (field === 1) key = keyOf(reader.bytes());
-    else if (field === 2) rangeEnd = keyOf(reader.bytes());
+    if (field === 1) key = reader.key();
+    else if (field === 2) rangeEnd = reader.key();
     else if (field >= RANGE_NUMBERS_FROM && field <= RANGE_NUMBERS_TO) numbers[field] = reader.number();
     else reader.skip();
   }
@@ -97,7 +97,7 @@ export function decodePut(bytes: Bytes): PutOperation {
   while (reader.next()) {
     switch (reader.field) {
       case 1:
-        key = keyOf(reader.bytes());
+        key = reader.key();
         break;
       case 2:
         value = reader.bytes();
@@ -127,8 +127,8 @@ export function decodeDeleteRange(bytes: Bytes): DeleteRangeOperation {
   let prevKv = false;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
-    if (reader.field === 1) key = keyOf(reader.bytes());
-    else if (reader.field === 2) rangeEnd = keyOf(reader.bytes());
+    if (reader.field === 1) key = reader.key();
+    else if (reader.field === 2) rangeEnd = reader.key();
     else if (reader.field === 3) prevKv = reader.bool();
     else reader.skip();
   }
@@ -198,7 +198,7 @@ function decodeCompare(bytes: Bytes): Compare {
         target = reader.number();
         break;
       case 3:
-        key = keyOf(reader.bytes());
+        key = reader.key();
         break;
       case 4:
         operand = { ...NO_OPERAND, target: 'version', number: reader.number() };
@@ -216,7 +216,7 @@ function decodeCompare(bytes: Bytes): Compare {
         operand = { ...NO_OPERAND, target: 'lease', lease: reader.bigint() };
         break;
       case 64:
-        rangeEnd = keyOf(reader.bytes());
+        rangeEnd = reader.key();
         break;
       default:
         reader.skip();

@@ -29,7 +29,8 @@ export interface SnapshotChunk {
   readonly last: boolean;
 }
 
-function writeHello(writer: ProtoWriter, hello: PeerHello): void {
+/** In field 1 of whatever says hello. */
+export function writeHello(writer: ProtoWriter, hello: PeerHello): void {
   const end = writer.length;
   writer.numberField(4, hello.protocol);
   writer.bigintField(3, hello.to);
@@ -38,7 +39,8 @@ function writeHello(writer: ProtoWriter, hello: PeerHello): void {
   writer.messageField(1, end);
 }
 
-function readHello(bytes: Bytes): PeerHello {
+/** Throws ProtocolError. */
+export function readHello(bytes: Bytes): PeerHello {
   let clusterId = 0n;
   let from = 0n;
   let to = 0n;

@@ -15,7 +15,7 @@
  * what they should be, and never look beyond the end.
  */
 
-import type { Bytes } from '../base/index.ts';
+import type { Bytes, Key } from '../base/index.ts';
 
 /** Bytes that are not the message they should be. The text says what is wrong; etcd's words where it has them. */
 export class ProtocolError extends Error {
@@ -66,6 +66,14 @@ export class ProtoReader {
     return this.#view(this.#readLength());
   }
 
+  /** A field of bytes as a key. */
+  key(): Key {
+    this.#expect(LENGTH);
+    const length = this.#readLength();
+    this.#pass(length);
+    return latin1Slice.call(this.#bytes, this.#at - length, this.#at);
+  }
+
   /** A field of text. */
   text(): string {
     const bytes = this.bytes();
@@ -106,9 +114,9 @@ export class ProtoReader {
     let groups = 0;
     for (;;) {
       if (this.#wireType === VARINT) this.#readVarint();
-      else if (this.#wireType === FIXED64) this.#view(8);
-      else if (this.#wireType === FIXED32) this.#view(4);
-      else if (this.#wireType === LENGTH) this.#view(this.#readLength());
+      else if (this.#wireType === FIXED64) this.#pass(8);
+      else if (this.#wireType === FIXED32) this.#pass(4);
+      else if (this.#wireType === LENGTH) this.#pass(this.#readLength());
       else if (this.#wireType === GROUP_START) groups++;
       else if (this.#wireType === GROUP_END && groups > 0) groups--;
       else throw new ProtocolError(`proto: illegal wireType ${this.#wireType} for field ${this.field}`);
@@ -129,10 +137,16 @@ export class ProtoReader {
     return this.#high * TWO_32 + this.#low;
   }
 
+  /** Not subarray: that of a Buffer makes a Buffer, which costs twice as much. */
   #view(length: number): Bytes {
+    this.#pass(length);
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + this.#at - length, length);
+  }
+
+  #pass(length: number): void {
     if (length > this.#bytes.length - this.#at) throw endsTooSoon();
     this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   /** Reads a varint into #low and #high. Bits beyond the 64th are dropped, as everyone does. */
@@ -159,6 +173,9 @@ export class ProtoReader {
     throw new ProtocolError('proto: integer overflow');
   }
 }
+
+/** One character a byte, with no view in between; of Uint8Arrays too. */
+const { latin1Slice } = Buffer.prototype;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -46,6 +46,12 @@ export class ProtoWriter {
 
   /** A field of bytes (or an encoded message). Empty ones are written too: leave them out where proto3 does. */
   bytesField(field: number, bytes: Bytes): void {
+    this.raw(bytes);
+    this.lengthPrefix(field, bytes.length);
+  }
+
+  /** Bytes as they are: fields that are encoded already. */
+  raw(bytes: Bytes): void {
     if (bytes.length >= PIECE_BYTES_MIN) {
       this.#closeChunk(CHUNK_BYTES_MIN);
       this.#pieces.push(bytes);
@@ -55,7 +61,6 @@ export class ProtoWriter {
       this.#at -= bytes.length;
       this.#chunk.set(bytes, this.#at);
     }
-    this.lengthPrefix(field, bytes.length);
   }
 
   /** Tag and length of a field whose `bytes` bytes stand behind it, whoever put them there. */

@@ -399,6 +399,7 @@ const REFUSALS: ReadonlySet<string> = new Set<Refusal>([
   'notJoint',
   'noVoters',
   'noChange',
+  'learnerBehind',
   'invalidChange',
 ]);
 

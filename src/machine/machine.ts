@@ -10,17 +10,24 @@
  * A refusal is an outcome, not an exception: it changes nothing, and it too is the same everywhere.
  */
 
+import { type Author, AuthStore, NOBODY } from '../auth/index.ts';
 import { type Bytes, type ErrorCode, RequestError, unreachable } from '../base/index.ts';
+import type { Lease, Leases } from '../lease/index.ts';
 import type { CompactionJob, Event, OperationResult, Store } from '../mvcc/index.ts';
 import { type Alarm, Alarms } from './alarm.ts';
+import { encodeLease, LEASE_ITEMS, leaseName } from './lease-item.ts';
 import { decodeMembership, encodeMembership, Membership } from './membership.ts';
+import { checkRequest } from './permission.ts';
 import { costBytes } from './quota.ts';
-import type { AlarmRequest, MachineRequest } from './request.ts';
+import type { AlarmRequest, LeaseGrantRequest, LeaseRevokeRequest, MachineRequest } from './request.ts';
 
 /** Small state of the machine beside the store, kept in the backend's batches. A port: storage/ has it. */
 export interface StateBackend {
   getState(name: string): Bytes | undefined;
   putState(name: string, value: Bytes): void;
+  /** One of many things of a kind, which are read at the start only (storage: items). */
+  putItem(kind: string, name: string, value: Bytes): void;
+  deleteItem(kind: string, name: string): void;
 }
 
 export interface AlarmResult {
@@ -40,7 +47,33 @@ export interface MembershipResult {
   readonly revision: number;
 }
 
-export type MachineResult = OperationResult | CompactionStarted | AlarmResult | MembershipResult;
+export interface LeaseGrantResult {
+  readonly kind: 'leaseGrant';
+  readonly id: bigint;
+  readonly ttl: number;
+  readonly revision: number;
+}
+
+/** A lease was revoked, or some were written down. */
+export interface LeaseResult {
+  readonly kind: 'lease';
+  readonly revision: number;
+}
+
+export type MachineResult =
+  | OperationResult
+  | CompactionStarted
+  | AlarmResult
+  | MembershipResult
+  | LeaseGrantResult
+  | LeaseResult
+  | AuthResult;
+
+/** Users, roles or permissions are as was asked. */
+export interface AuthResult {
+  readonly kind: 'auth';
+  readonly revision: number;
+}
 
 export type Applied =
   | { readonly ok: true; readonly result: MachineResult; readonly events: readonly Event[] }
@@ -56,7 +89,7 @@ const ALWAYS: ReadonlySet<MachineRequest['kind']> = new Set([
 
 const NO_EVENTS: readonly Event[] = [];
 const ALARMS_STATE = 'alarms';
-const MEMBERSHIP_STATE = 'membership';
+export const MEMBERSHIP_STATE = 'membership';
 /** Raft's configuration as of the applied entry: whoever starts from this state as a snapshot needs it. */
 export const CONFIGURATION_STATE = 'configuration';
 
@@ -65,26 +98,31 @@ export class Machine {
   readonly #state: StateBackend;
   readonly #alarms: Alarms;
   readonly membership: Membership;
+  readonly leases: Leases;
+  readonly auth: AuthStore;
 
-  /** The store and the state must have been loaded. */
-  constructor(store: Store, state: StateBackend) {
+  /** The store, the state and the leases (those that the store tells of its keys) must have been loaded. */
+  constructor(store: Store, state: StateBackend, leases: Leases) {
     this.store = store;
+    this.leases = leases;
     this.#state = state;
     const alarms = state.getState(ALARMS_STATE);
     this.#alarms = alarms === undefined ? new Alarms() : Alarms.decode(alarms);
     const membership = state.getState(MEMBERSHIP_STATE);
     this.membership = new Membership(membership === undefined ? undefined : decodeMembership(membership));
+    this.auth = new AuthStore(state);
   }
 
   alarms(): readonly Alarm[] {
     return this.#alarms.list();
   }
 
-  /** Carries out one entry's request. Throws only for a broken invariant. */
-  apply(request: MachineRequest): Applied {
+  /** Carries out one entry's request, if its author may have it. Throws only for a broken invariant. */
+  apply(request: MachineRequest, author: Author = NOBODY): Applied {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return { ok: false, error: refusal };
     try {
+      checkRequest(this.auth, author, request, this.leases);
       return this.#carryOut(request);
     } catch (error) {
       if (error instanceof RequestError) return { ok: false, error: error.code };
@@ -104,8 +142,10 @@ export class Machine {
     switch (request.kind) {
       case 'put':
       case 'deleteRange':
-      case 'txn':
-        return { ok: true, ...this.store.apply(request) };
+      case 'txn': {
+        const { result, events } = this.store.apply(request);
+        return { ok: true, result, events };
+      }
       case 'compaction': {
         const job = this.store.compact(request.revision);
         return {
@@ -126,9 +166,59 @@ export class Machine {
       case 'memberUpdate':
         this.membership.setPeerUrls(request.id, request.peerUrls);
         return this.#membershipChanged();
+      case 'leaseGrant':
+        return this.#grantLease(request);
+      case 'leaseRevoke':
+        return this.#revokeLease(request);
+      case 'leaseCheckpoint':
+        for (const { id, remainingTtl } of request.checkpoints) {
+          const lease = this.leases.checkpoint(id, remainingTtl);
+          if (lease !== undefined) this.#putLease(lease);
+        }
+        return this.#leaseChanged(NO_EVENTS);
+      case 'authEnable':
+      case 'authDisable':
+      case 'authenticate':
+      case 'authUserAdd':
+      case 'authUserDelete':
+      case 'authUserChangePassword':
+      case 'authUserGrantRole':
+      case 'authUserRevokeRole':
+      case 'authRoleAdd':
+      case 'authRoleDelete':
+      case 'authRoleGrantPermission':
+      case 'authRoleRevokePermission':
+        this.auth.apply(request);
+        return { ok: true, result: { kind: 'auth', revision: this.store.currentRevision }, events: NO_EVENTS };
       default:
         return unreachable(request);
     }
+  }
+
+  #grantLease({ id, ttl }: LeaseGrantRequest): Applied {
+    this.#putLease(this.leases.grant(id, ttl));
+    const revision = this.store.currentRevision;
+    return { ok: true, result: { kind: 'leaseGrant', id, ttl, revision }, events: NO_EVENTS };
+  }
+
+  /** Its keys are deleted in their order, all in one revision; there is none if it has no keys. */
+  #revokeLease({ id }: LeaseRevokeRequest): Applied {
+    if (!this.leases.exists(id)) throw new RequestError('leaseNotFound');
+    const keys = [...this.leases.keysOf(id)].sort();
+    const write = this.store.begin();
+    for (const key of keys) write.deleteRange({ kind: 'deleteRange', range: { key, end: undefined }, prevKv: false });
+    const events = write.end();
+    this.leases.remove(id);
+    this.#state.deleteItem(LEASE_ITEMS, leaseName(id));
+    return this.#leaseChanged(events);
+  }
+
+  #putLease(lease: Lease): void {
+    this.#state.putItem(LEASE_ITEMS, leaseName(lease.id), encodeLease(lease));
+  }
+
+  #leaseChanged(events: readonly Event[]): Applied {
+    return { ok: true, result: { kind: 'lease', revision: this.store.currentRevision }, events };
   }
 
   #membershipChanged(): Applied {

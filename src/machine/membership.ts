@@ -9,7 +9,7 @@
  * Changes and the whole are written as JSON, as etcd writes its members: they are few, and rarely read.
  */
 
-import { type Bytes, bytesOf, keyOf } from '../base/index.ts';
+import { type Bytes, decodeJson, encodeJson } from '../base/index.ts';
 
 export interface ClusterMember {
   readonly id: bigint;
@@ -89,23 +89,23 @@ export class Membership {
 
 /** A change as the data of a configuration entry. */
 export function encodeMembershipChange(change: MembershipChange): Bytes {
-  return encode(change);
+  return encodeJson(change);
 }
 
 /** No bytes at all: Raft itself has left a joint configuration, and nobody comes or goes. */
 export function decodeMembershipChange(bytes: Bytes): MembershipChange {
   if (bytes.length === 0) return { proposal: 0, added: [], removed: [] };
-  const { proposal, added, removed } = decode(bytes) as { proposal: number; added: Json[]; removed: string[] };
+  const { proposal, added, removed } = decodeJson(bytes) as { proposal: number; added: Json[]; removed: string[] };
   return { proposal, added: added.map(memberFrom), removed: removed.map(BigInt) };
 }
 
 /** All of it, for the machine's state on disk. */
 export function encodeMembership(snapshot: MembershipSnapshot): Bytes {
-  return encode(snapshot);
+  return encodeJson(snapshot);
 }
 
 export function decodeMembership(bytes: Bytes): MembershipSnapshot {
-  const { members, removed } = decode(bytes) as { members: Json[]; removed: string[] };
+  const { members, removed } = decodeJson(bytes) as { members: Json[]; removed: string[] };
   return { members: members.map(memberFrom), removed: removed.map(BigInt) };
 }
 
@@ -113,13 +113,3 @@ export function decodeMembership(bytes: Bytes): MembershipSnapshot {
 type Json = Omit<ClusterMember, 'id'> & { readonly id: string };
 
 const memberFrom = ({ id, ...member }: Json): ClusterMember => ({ id: BigInt(id), ...member });
-
-/** ASCII only: what is beyond is escaped, so that a character is a byte. */
-function encode(value: MembershipChange | MembershipSnapshot): Bytes {
-  const json = JSON.stringify(value, (_name, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
-  return bytesOf(json.replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
-}
-
-function decode(bytes: Bytes): unknown {
-  return JSON.parse(keyOf(bytes));
-}

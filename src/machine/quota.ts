@@ -8,11 +8,14 @@ import type { MachineRequest } from './request.ts';
 
 /** The record's frame, its place in the index, and so on. */
 const PUT_OVERHEAD_BYTES = 256;
+/** A lease, by itself. */
+const LEASE_BYTES = 64;
 
 /** Bytes that `request` would add, 0 for one that adds nothing. */
 export function costBytes(request: MachineRequest): number {
   if (request.kind === 'put') return costOfPut(request);
   if (request.kind === 'txn') return costOfTxn(request);
+  if (request.kind === 'leaseGrant') return LEASE_BYTES;
   return 0;
 }
 

@@ -1,6 +1,8 @@
 /** What an entry of the log asks of the machine, decoded. */
 
+import type { AuthRequest } from '../auth/index.ts';
 import type { Bytes } from '../base/index.ts';
+import type { Checkpoint } from '../lease/index.ts';
 import type { DeleteRangeOperation, PutOperation, TxnOperation } from '../mvcc/index.ts';
 import type { AlarmType } from './alarm.ts';
 import type { MembershipChange } from './membership.ts';
@@ -42,6 +44,24 @@ export interface MemberUpdateRequest {
   readonly peerUrls: readonly string[];
 }
 
+export interface LeaseGrantRequest {
+  readonly kind: 'leaseGrant';
+  readonly id: bigint;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+export interface LeaseRevokeRequest {
+  readonly kind: 'leaseRevoke';
+  readonly id: bigint;
+}
+
+/** What was left of some leases when the leader looked. */
+export interface LeaseCheckpointRequest {
+  readonly kind: 'leaseCheckpoint';
+  readonly checkpoints: readonly Checkpoint[];
+}
+
 export type MachineRequest =
   | PutOperation
   | DeleteRangeOperation
@@ -50,4 +70,8 @@ export type MachineRequest =
   | AlarmRequest
   | ConfigurationRequest
   | MemberAttributesRequest
-  | MemberUpdateRequest;
+  | MemberUpdateRequest
+  | LeaseGrantRequest
+  | LeaseRevokeRequest
+  | LeaseCheckpointRequest
+  | AuthRequest;

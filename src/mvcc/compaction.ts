@@ -12,7 +12,7 @@
  * find that nothing is left to do.
  */
 
-import { KEY_INFINITY, type Key } from '../base/index.ts';
+import { type Failpoints, KEY_INFINITY, type Key } from '../base/index.ts';
 import type { StoreState } from './state.ts';
 
 export class CompactionJob {
@@ -35,7 +35,7 @@ export class CompactionJob {
   }
 
   /** Looks at, or removes, about `keysMax` keys or records. True: done. */
-  step(keysMax: number): boolean {
+  step(keysMax: number, failpoints?: Failpoints): boolean {
     const state = this.#state;
     if (state.finishedCompactRevision >= this.revision) return true;
     if (this.blocked) return false;
@@ -43,8 +43,10 @@ export class CompactionJob {
 
     const left = forgetCounts(state.operationCounts, target, keysMax);
     if (left === 0 || !this.#walk(target, left)) return false;
+    failpoints?.hit('compactBeforeSetFinishedCompact');
     state.finishedCompactRevision = Math.max(state.finishedCompactRevision, target);
     state.putMark();
+    failpoints?.hit('compactAfterSetFinishedCompact');
     return true;
   }
 

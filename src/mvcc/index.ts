@@ -6,5 +6,5 @@ export * from './key-value.ts';
 export * from './operation.ts';
 export { RangeReading } from './range.ts';
 export { StoreDamagedError } from './restore.ts';
-export type { LeaseExists, StoreCounters } from './state.ts';
+export type { LeaseBook, StoreCounters } from './state.ts';
 export * from './store.ts';

@@ -1,13 +1,20 @@
 /** What the parts of the store share: the index in memory, the records behind the backend, and where history begins and ends. */
 
-import { type Bytes, present, RequestError } from '../base/index.ts';
+import { type Bytes, type Key, present, RequestError } from '../base/index.ts';
 import type { Backend } from './backend.ts';
 import type { KeyIndex, KeyRevision } from './key-index.ts';
 import { OrderedMap } from './ordered-map.ts';
 import { Pins } from './pins.ts';
 
-/** Whether a lease of this id is granted and not revoked. */
-export type LeaseExists = (id: bigint) => boolean;
+/** Which lease keeps which key alive. A port: lease/ has it. It is told of every put and delete, as they are made or found at the start. */
+export interface LeaseBook {
+  /** Whether a lease of this id is granted and not revoked. */
+  exists(id: bigint): boolean;
+  /** The key hangs on this lease from now on, on none if that is 0n. */
+  attach(key: Key, lease: bigint): void;
+  /** The key is gone. */
+  detach(key: Key): void;
+}
 
 /** Numbers since the start of the process, for the metrics. */
 export interface StoreCounters {
@@ -25,7 +32,7 @@ export interface StoreCounters {
 
 export class StoreState {
   readonly backend: Backend;
-  readonly leaseExists: LeaseExists;
+  readonly leases: LeaseBook;
   readonly index: OrderedMap<KeyIndex> = new OrderedMap<KeyIndex>();
   /** Operations of each revision that has more than one; oldest first. Revisions that compaction has left behind are taken out. */
   readonly operationCounts: Map<number, number> = new Map<number, number>();
@@ -39,9 +46,9 @@ export class StoreState {
   /** A write transaction is open. */
   writing = false;
 
-  constructor(backend: Backend, leaseExists: LeaseExists) {
+  constructor(backend: Backend, leases: LeaseBook) {
     this.backend = backend;
-    this.leaseExists = leaseExists;
+    this.leases = leases;
   }
 
   /** What was written at a revision that the index knows. */

@@ -14,7 +14,7 @@
  *     restore.ts    starting with what is on disk
  */
 
-import { assert, type Bytes, RequestError, unreachable } from '../base/index.ts';
+import { assert, type Bytes, EMPTY_BYTES, RequestError, unreachable } from '../base/index.ts';
 import type { Backend, ScannedRecord, StoreMark } from './backend.ts';
 import { CompactionJob } from './compaction.ts';
 import type { Event, History } from './event.ts';
@@ -32,7 +32,7 @@ import type {
 } from './operation.ts';
 import { RangeReading } from './range.ts';
 import { Restoration } from './restore.ts';
-import { type LeaseExists, type StoreCounters, StoreState } from './state.ts';
+import { type LeaseBook, type StoreCounters, StoreState } from './state.ts';
 import { checkPut, executePlan, mayWrite, planTxn } from './txn.ts';
 import { readRange, WriteTxn } from './write-txn.ts';
 
@@ -42,13 +42,15 @@ export interface AppliedOperation {
   readonly events: readonly Event[];
 }
 
+const BEGINNING_KEY = '\0restored';
+
 export class Store implements History {
   readonly #state: StoreState;
   readonly #restoration: Restoration;
 
   /** A store whose records are in `backend`. Unless that is empty, they must be shown to it first: restore, restoreDone. */
-  constructor(backend: Backend, leaseExists: LeaseExists) {
-    this.#state = new StoreState(backend, leaseExists);
+  constructor(backend: Backend, leases: LeaseBook) {
+    this.#state = new StoreState(backend, leases);
     this.#restoration = new Restoration(this.#state);
   }
 
@@ -149,6 +151,28 @@ export class Store implements History {
   }
 
   // ---- Compaction ----
+
+  /**
+   * Makes history begin anew `by` revisions on, for a store that was restored from a copy: what came after the copy was made may have been told to clients under
+   * these numbers. Nobody can read below the new beginning, which is a put and a delete of a key that is none of anybody's.
+   */
+  beginAnew(by: number): void {
+    assert(by > 0, 'history begins anew later');
+    this.#state.currentRevision += by - 1;
+    this.#write((write) => {
+      write.put({
+        kind: 'put',
+        key: BEGINNING_KEY,
+        value: EMPTY_BYTES,
+        lease: 0n,
+        prevKv: false,
+        ignoreValue: false,
+        ignoreLease: false,
+      });
+      write.deleteRange({ kind: 'deleteRange', range: { key: BEGINNING_KEY, end: undefined }, prevKv: false });
+    });
+    this.compact(this.#state.currentRevision);
+  }
 
   /**
    * Forbids reads below `revision` from now on. What they would have needed is removed by the job that is returned, in slices.

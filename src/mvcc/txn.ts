@@ -69,7 +69,7 @@ export function planTxn(state: StoreState, txn: TxnOperation): TxnPlan {
 
 /** Throws RequestError leaseNotFound, keyNotFound if the put must be refused. */
 export function checkPut(state: StoreState, { key, lease, ignoreValue, ignoreLease }: PutOperation): void {
-  if (lease !== 0n && !state.leaseExists(lease)) throw new RequestError('leaseNotFound');
+  if (lease !== 0n && !state.leases.exists(lease)) throw new RequestError('leaseNotFound');
   if ((ignoreValue || ignoreLease) && state.index.get(key)?.alive !== true) throw new RequestError('keyNotFound');
 }
 

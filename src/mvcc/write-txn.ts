@@ -46,7 +46,7 @@ export class WriteTxn {
   /** Puts the pair. The lease must exist, and with ignoreValue or ignoreLease the key: that has been checked. */
   put(operation: PutOperation): PutResult {
     const { key, prevKv, ignoreValue, ignoreLease } = operation;
-    const { backend, index, counters } = this.#state;
+    const { backend, index, counters, leases } = this.#state;
     const main = this.#main;
     const sub = this.#events.length;
 
@@ -66,6 +66,7 @@ export class WriteTxn {
     }
     const kv = encodeKeyValue({ key, createRevision, modRevision: main, version, value, lease });
     backend.putRecord(main, sub, false, kv);
+    leases.attach(key, lease);
     this.#events.push({ type: 'put', key, main, sub, kv, isCreate: createRevision === main });
     this.#operations++;
     counters.puts++;
@@ -76,7 +77,7 @@ export class WriteTxn {
   /** Deletes the keys of the range, in their order. */
   deleteRange(operation: DeleteRangeOperation): DeleteRangeResult {
     const { range, prevKv } = operation;
-    const { backend, index, counters } = this.#state;
+    const { backend, index, counters, leases } = this.#state;
     const main = this.#main;
     const prevKvs: Bytes[] = [];
     let deleted = 0;
@@ -87,6 +88,7 @@ export class WriteTxn {
       const sub = this.#events.length;
       entry.tombstone(main, sub);
       backend.putRecord(main, sub, true, encodeTombstone(key, 0));
+      leases.detach(key);
       this.#events.push({ type: 'delete', key, main, sub, kv: encodeTombstone(key, main), isCreate: false });
       deleted++;
       return true;

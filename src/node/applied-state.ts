@@ -4,13 +4,11 @@
  */
 
 import type { Bytes, Clock } from '../base/index.ts';
-import { Machine } from '../machine/index.ts';
+import { Leases } from '../lease/index.ts';
+import { decodeLease, LEASE_ITEMS, Machine } from '../machine/index.ts';
 import { type Event, type History, Store } from '../mvcc/index.ts';
 import type { DurableBackend } from '../storage/index.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
-
-/** There is no lessor yet: no lease exists. */
-const NO_LEASES = (): boolean => false;
 
 interface Parts {
   readonly backend: DurableBackend;
@@ -25,9 +23,13 @@ export class AppliedState implements History {
     this.#parts = parts;
   }
 
-  /** Reads every record, in slices, checking each; the index is built on the way. Rejects with StoreDamagedError, BackendDamagedError. */
+  /** Reads every lease and every record, in slices, checking each; the index is built on the way. Rejects with StoreDamagedError, BackendDamagedError. */
   static async load(backend: DurableBackend, clock: Clock): Promise<AppliedState> {
-    const store = new Store(backend, NO_LEASES);
+    const leases = new Leases();
+    for await (const items of backend.items(LEASE_ITEMS)) {
+      for (const { name, value } of items) leases.restore(decodeLease(name, value));
+    }
+    const store = new Store(backend, leases);
     let until = clock.now() + SLICE_MS;
     for await (const records of backend.scan()) {
       for (const record of records) {
@@ -38,7 +40,7 @@ export class AppliedState implements History {
       }
     }
     store.restoreDone(backend.mark);
-    return new AppliedState({ backend, store, machine: new Machine(store, backend) });
+    return new AppliedState({ backend, store, machine: new Machine(store, backend, leases) });
   }
 
   get backend(): DurableBackend {

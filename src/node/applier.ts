@@ -8,7 +8,8 @@
  * An outcome is told only after the slice's batch has been closed, so whoever hears of a write finds it.
  */
 
-import { assert, type Clock } from '../base/index.ts';
+import type { Author } from '../auth/index.ts';
+import { assert, type Clock, type Failpoints } from '../base/index.ts';
 import { decodeInternalRequest, encodeConfiguration } from '../codec/index.ts';
 import { type Applied, decodeMembershipChange, type MachineRequest } from '../machine/index.ts';
 import type { CompactionJob, Event } from '../mvcc/index.ts';
@@ -35,6 +36,7 @@ export interface ApplierOptions {
   readonly advanced: (index: number) => void;
   /** A broken invariant: the member must stop. */
   readonly failed: (error: Error) => void;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 interface IndexWaiter {
@@ -44,6 +46,7 @@ interface IndexWaiter {
 
 export class Applier {
   readonly #options: ApplierOptions;
+  readonly #sliceEntriesMax: number;
   #index: number;
   #term: number;
   /** Committed and not yet applied. Bounded by the proposals that may be under way (proposer.ts). */
@@ -55,6 +58,8 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    // With failpoints, the moment before each entry must be one at which there can be waited.
+    this.#sliceEntriesMax = options.failpoints === undefined ? SLICE_ENTRIES_MAX : 1;
     this.#index = options.state.backend.applied.index;
     this.#term = options.state.backend.applied.term;
   }
@@ -101,6 +106,7 @@ export class Applier {
     this.#running = true;
     try {
       while (this.#queue.length > 0 && !this.#failed) {
+        if (this.#options.failpoints !== undefined) await this.#passMoment(this.#options.failpoints);
         this.#applySlice();
         const pressure = this.#options.state.backend.pressure();
         if (pressure !== undefined) await pressure;
@@ -114,13 +120,18 @@ export class Applier {
     }
   }
 
+  async #passMoment(failpoints: Failpoints): Promise<void> {
+    const isChange = this.#queue[0]?.kind === 'configuration';
+    await failpoints.reach(isChange ? 'beforeApplyOneConfChange' : 'beforeApplyOneEntryNormal');
+  }
+
   #applySlice(): void {
     const { clock, settle } = this.#options;
     const until = clock.now() + SLICE_MS;
     const outcomes: { id: number; outcome: Outcome }[] = [];
     let count = 0;
     for (const entry of this.#queue) {
-      if (count > 0 && (count === SLICE_ENTRIES_MAX || clock.now() >= until)) break;
+      if (count > 0 && (count === this.#sliceEntriesMax || clock.now() >= until)) break;
       count++;
       const told = this.#applyEntry(entry);
       if (told !== undefined) outcomes.push(told);
@@ -138,9 +149,9 @@ export class Applier {
     this.#term = entry.term;
     // The entry that a leader begins its term with.
     if (entry.data.length === 0 && entry.kind === 'normal') return undefined;
-    const { id, asked } = requestOf(entry);
+    const { id, by, asked } = requestOf(entry);
     const started = this.#options.clock.now();
-    const applied = this.#options.state.machine.apply(asked);
+    const applied = this.#options.state.machine.apply(asked, by);
     if (applied.ok && applied.events.length > 0) {
       this.#options.notify(this.#options.state.store.currentRevision, applied.events);
     }
@@ -151,10 +162,20 @@ export class Applier {
   #outcome(applied: Applied): Outcome {
     if (!applied.ok) return applied;
     const { result } = applied;
+    if (result.kind === 'auth') return { ok: true, result: { ...result, index: this.#index } };
     if (result.kind !== 'compaction') return { ok: true, result };
+    this.#commitScheduled();
     const removed = this.#options.compact(result.job);
     const compaction: CompactionResult = { kind: 'compaction', revision: result.revision, removed };
     return { ok: true, result: compaction };
+  }
+
+  /** That the compaction has been asked for comes before what it removes. */
+  #commitScheduled(): void {
+    const { failpoints } = this.#options;
+    failpoints?.hit('compactBeforeCommitScheduledCompact');
+    this.commit();
+    failpoints?.hit('compactAfterCommitScheduledCompact');
   }
 
   #wake(): void {
@@ -169,12 +190,12 @@ export class Applier {
 }
 
 /** What the entry asks, and by which id somebody may wait for the answer. */
-function requestOf(entry: Entry): { id: number; asked: MachineRequest } {
+function requestOf(entry: Entry): { id: number; by: Author; asked: MachineRequest } {
   if (entry.kind === 'configuration') {
     const change = decodeMembershipChange(entry.data);
     const configuration = encodeConfiguration(entry.configuration);
-    return { id: change.proposal, asked: { kind: 'configuration', change, configuration } };
+    return { id: change.proposal, by: 'member', asked: { kind: 'configuration', change, configuration } };
   }
-  const { id, kind, request } = decodeInternalRequest(entry.data);
-  return { id, asked: machineRequest(kind, request) };
+  const { id, by, kind, request } = decodeInternalRequest(entry.data);
+  return { id, by, asked: machineRequest(kind, request) };
 }

@@ -9,7 +9,7 @@
  * The store may be behind the log (a crash took its last batches), never ahead of it, and never behind the log's beginning.
  */
 
-import { type Clock, type Logger, type Prng, present } from '../base/index.ts';
+import { type Clock, type Failpoints, type Logger, type Prng, present, RequestError } from '../base/index.ts';
 import {
   decodeConfiguration,
   type Entry,
@@ -19,8 +19,8 @@ import {
   storedEntry,
   storedHardState,
 } from '../codec/index.ts';
-import { type ClusterMember, CONFIGURATION_STATE, encodeMembershipChange } from '../machine/index.ts';
-import type { PeerAddress, PeerReceiver, PeerTransport } from '../peer/index.ts';
+import { type ClusterMember, CONFIGURATION_STATE, encodeMembershipChange, type Membership } from '../machine/index.ts';
+import type { OutgoingSnapshot, PeerAddress, PeerReceiver, PeerTransport } from '../peer/index.ts';
 import {
   bootstrapped,
   EMPTY_CONFIGURATION,
@@ -32,6 +32,8 @@ import {
 import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
 import { AppliedState } from './applied-state.ts';
+import { aloneFrom } from './force-new-cluster.ts';
+import { MemberRemovedError } from './member-removed.ts';
 import { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
 import { RaftLog } from './raft-log.ts';
 
@@ -46,6 +48,8 @@ export interface PeerEnd extends PeerReceiver {
   readonly clusterId: bigint;
   readonly memberId: bigint;
   members(): readonly ClusterMember[];
+  /** The whole state, for a member that has lost its own. */
+  state(): Promise<OutgoingSnapshot>;
 }
 
 /** Who hears of disks. */
@@ -76,8 +80,11 @@ export interface BootOptions {
   readonly catchUpEntries: number;
   /** Lets the first election begin sooner (--initial-election-tick-advance). */
   readonly fastForward: boolean;
+  /** Goes on alone, the others being lost (--force-new-cluster). */
+  readonly forceNewCluster?: boolean;
   readonly prng: Prng;
   readonly fatal: (error: Error) => void;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** A running member, and how to end it. */
@@ -113,14 +120,22 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       'applied-index': backend.applied.index,
       'log-ends-at': wal.lastIndex,
     });
-    const found = await stored(directory, options);
+    checkIdentity(state.machine.membership, metadata.nodeId, options.identity.name);
+    let found = await stored(directory, options);
+    if (options.forceNewCluster === true) {
+      const { membership } = state.machine;
+      found = await aloneFrom(found, { id: metadata.nodeId, membership, applied: backend.applied.index }, wal);
+      logger.warn('going on alone: all others are removed from the cluster', { 'member-id': metadata.nodeId });
+    }
     network = await options.network({
       clusterId: metadata.clusterId,
       memberId: metadata.nodeId,
       members: () => state.machine.membership.list(),
+      state: () => state.backend.snapshot(),
       receive: (message) => node?.receive(message),
       receiveSnapshot: (message, chunks) =>
         node?.receiveSnapshot(message, chunks) ?? Promise.reject(new Error('the member is starting')),
+      answer: (question) => node?.answer(question) ?? Promise.reject(new RequestError('noLeader')),
     });
     const running = new Node({
       identity: { ...options.identity, clusterId: metadata.clusterId, memberId: metadata.nodeId },
@@ -130,11 +145,14 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       observer: options.observer,
       directory,
       state,
-      watchable: new WatchableStore(state, clock),
+      watchable: new WatchableStore(state, clock, options.failpoints),
       transport: network.transport,
       peers: options.peers,
       firstProposalId: options.firstProposalId,
+      electionTicks: options.electionTicks,
+      tickMs: options.tickMs,
       fatal: options.fatal,
+      failpoints: options.failpoints,
     });
     running.logged(found.entries);
     const log = startRaft(running, found, {
@@ -152,6 +170,19 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
     await backend.close();
     throw error;
   }
+}
+
+/** Whether this is data that the member may go on with. */
+function checkIdentity(membership: Membership, id: bigint, name: string): void {
+  if (membership.wasRemoved(id)) throw new MemberRemovedError(id);
+  const own = membership.get(id)?.name ?? '';
+  const other = membership.list().find((member) => member.name === name && member.id !== id);
+  // A member may be given a new name, but hardly that of another.
+  if (own === '' || own === name || other === undefined) return;
+  throw new Error(
+    `the data directory is that of member ${own} (${raftId(id)}), but --name=${name} is member ${raftId(other.id)}: ` +
+      'start each member with its own data directory',
+  );
 }
 
 interface RaftParts extends BootOptions {
@@ -180,6 +211,7 @@ function startRaft(owner: Node, found: Stored, parts: RaftParts): RaftLog {
     tickMs,
     catchUpEntries: parts.catchUpEntries,
     leaderlessMs: electionTicks * tickMs * LEADERLESS_ELECTIONS,
+    failpoints: parts.failpoints,
   });
   // Whoever is alone need not wait for others.
   const { voters } = raft.status().configuration;

@@ -3,7 +3,7 @@
  * Jobs run one after the other, in order of their revisions. One that a crash interrupts is taken up again at the next start.
  */
 
-import type { Clock } from '../base/index.ts';
+import type { Clock, Failpoints } from '../base/index.ts';
 import type { CompactionJob } from '../mvcc/index.ts';
 
 export interface CompactorOptions {
@@ -19,6 +19,7 @@ export interface CompactorOptions {
   readonly finished: (revision: number, milliseconds: number) => void;
   /** Removal broke: the member must stop. */
   readonly failed: (error: Error) => void;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 export class Compactor {
@@ -52,15 +53,18 @@ export class Compactor {
   }
 
   async #work(job: CompactionJob, generation: number): Promise<void> {
-    const { clock, batchKeysMax, pauseMs, commit, finished, failed } = this.#options;
+    const { clock, batchKeysMax, pauseMs, commit, finished, failed, failpoints } = this.#options;
     const started = clock.now();
     try {
       for (let done = false; !done; ) {
         if (this.#stopped) return await new Promise<void>(() => undefined);
         if (generation !== this.#generation) return;
         const stepped = clock.now();
-        done = job.step(batchKeysMax);
+        failpoints?.hit('compactAfterAcquiredBatchTxLock');
+        done = job.step(batchKeysMax, failpoints);
+        failpoints?.hit('compactBeforeCommitBatch');
         commit();
+        failpoints?.hit('compactAfterCommitBatch');
         this.#options.stepped(clock.now() - stepped);
         if (!done) await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
       }

@@ -50,6 +50,8 @@ export interface ReplicatedLog {
    * indefinite one if that cannot be known. Else it turns up among the committed ones.
    */
   propose(data: Bytes, failed: (error: RequestError) => void): void;
+  /** Like propose, but only by the leader of this term, itself: fails definitely, with notLeader, if this member is not that. */
+  proposeAsLeader(term: number, data: Bytes, failed: (error: RequestError) => void): void;
   /** The index up to which this member must have applied to see everything acknowledged before the call. Rejects with RequestError. */
   readIndex(): Promise<number>;
   /** Everything up to `index` has been applied. */

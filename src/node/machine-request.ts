@@ -3,8 +3,12 @@
 import { assert, type Bytes, unreachable } from '../base/index.ts';
 import {
   decodeAlarm,
+  decodeAuthRequest,
   decodeCompaction,
   decodeDeleteRange,
+  decodeLeaseCheckpoint,
+  decodeLeaseGrant,
+  decodeLeaseRevoke,
   decodeMemberAttributes,
   decodeMemberUpdate,
   decodePut,
@@ -30,10 +34,29 @@ export function machineRequest(kind: InternalKind | 'unknown', request: Bytes): 
       return decodeCompaction(request);
     case 'alarm':
       return decodeAlarm(request);
+    case 'leaseGrant':
+      return decodeLeaseGrant(request);
+    case 'leaseRevoke':
+      return decodeLeaseRevoke(request);
+    case 'leaseCheckpoint':
+      return decodeLeaseCheckpoint(request);
     case 'memberAttributes':
       return decodeMemberAttributes(request);
     case 'memberUpdate':
       return decodeMemberUpdate(request);
+    case 'authEnable':
+    case 'authDisable':
+    case 'authenticate':
+    case 'authUserAdd':
+    case 'authUserDelete':
+    case 'authUserChangePassword':
+    case 'authUserGrantRole':
+    case 'authUserRevokeRole':
+    case 'authRoleAdd':
+    case 'authRoleDelete':
+    case 'authRoleGrantPermission':
+    case 'authRoleRevokePermission':
+      return decodeAuthRequest(kind, request);
     default:
       return unreachable(kind);
   }

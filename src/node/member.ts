@@ -1,20 +1,34 @@
 /** What the services see of this member. */
 
-import type { Bytes, ErrorCode } from '../base/index.ts';
-import type { InternalKind } from '../codec/index.ts';
-import type { Alarm, AlarmResult, ClusterMember, MembershipResult } from '../machine/index.ts';
-import type { OperationResult, RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
+import type { Author, AuthStore } from '../auth/index.ts';
+import type { Bytes, ErrorCode, Key } from '../base/index.ts';
+import type { InternalKind, LeaseTime } from '../codec/index.ts';
+import type {
+  Alarm,
+  AuthResult,
+  ClusterMember,
+  CompactionStarted,
+  LeaseGrantResult,
+  MachineResult,
+} from '../machine/index.ts';
+import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
 import type { StateSnapshot } from '../storage/index.ts';
+import type { Identification } from './identification.ts';
 
 /** A request for the log: the encoded request message, as it came or as it was rebuilt. */
 export interface Proposal {
   readonly kind: InternalKind;
   readonly request: Bytes;
+  /** On whose behalf: NOBODY, if nobody is given. */
+  readonly by?: Author;
 }
 
 /** What applying an entry came to. */
 export type Outcome =
-  | { readonly ok: true; readonly result: OperationResult | CompactionResult | AlarmResult | MembershipResult }
+  | {
+      readonly ok: true;
+      readonly result: Exclude<MachineResult, CompactionStarted | AuthResult> | CompactionResult | AuthOutcome;
+    }
   | { readonly ok: false; readonly error: ErrorCode };
 
 export interface CompactionResult {
@@ -24,7 +38,12 @@ export interface CompactionResult {
   readonly removed: Promise<void>;
 }
 
-export type { Alarm, AlarmResult, ClusterMember } from '../machine/index.ts';
+export type { LeaseTime } from '../codec/index.ts';
+export type { Alarm, AlarmResult, ClusterMember, LeaseGrantResult } from '../machine/index.ts';
+export interface AuthOutcome extends AuthResult {
+  /** Of the entry. */
+  readonly index: number;
+}
 
 export interface MemberStatus {
   readonly leader: bigint;
@@ -53,6 +72,20 @@ export interface MembershipChanges {
   moveLeader(target: bigint): Promise<void>;
 }
 
+/** Leases, wherever the leader is. Ids are int64s, times are in seconds. Each method rejects with a RequestError. */
+export interface LeaseAccess {
+  /** Id 0n: one is chosen. The TTL may be longer than was asked for. */
+  grant(id: bigint, ttl: number, by: Author): Promise<LeaseGrantResult>;
+  /** Deletes the lease's keys with it. Resolves to the store's revision after that. */
+  revoke(id: bigint, by: Author): Promise<number>;
+  /** Begins the TTL of each anew. Resolves to the TTLs, 0 for a lease that is gone. */
+  renew(ids: readonly bigint[]): Promise<readonly number[]>;
+  timeOf(id: bigint, withKeys: boolean): Promise<LeaseTime>;
+  list(): Promise<readonly bigint[]>;
+  /** The keys that hang on a lease, as of what this member has applied. */
+  keysOf(id: bigint): Iterable<Key>;
+}
+
 /** Each method that fails rejects with a RequestError. */
 export interface Member {
   readonly clusterId: bigint;
@@ -77,4 +110,8 @@ export interface Member {
   snapshot(): Promise<StateSnapshot>;
   members(): readonly ClusterMember[];
   readonly changes: MembershipChanges;
+  readonly leases: LeaseAccess;
+  /** Who may do what, as of what this member has applied. Another object after a snapshot. */
+  readonly auth: AuthStore;
+  readonly identification: Identification;
 }

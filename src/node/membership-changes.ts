@@ -1,21 +1,20 @@
 /**
- * Changes of membership that operators ask for. Each is checked here, before it is proposed, against the membership as this member knows it;
+ * Changes of membership that operators ask of any member. Each is checked here, before it is proposed, against the membership as it is now (a read index:
+ * the member that is asked may be behind);
  * Raft lets only one change be under way at a time, so what was checked still holds when it is appended.
  *
- * A change that could cost the cluster its quorum is refused: counting only members that have started, a majority must remain (--strict-reconfig-check).
+ * A change that could cost the cluster its quorum is refused (--strict-reconfig-check): a majority of voters must remain that have started and are
+ * there, and nothing is added while a voter is away.
  */
 
 import { createHash } from 'node:crypto';
-import { type Clock, type ErrorCode, RequestError } from '../base/index.ts';
+import { type Clock, type ErrorCode, type Failpoints, RequestError } from '../base/index.ts';
 import { encodeMemberUpdate, raftId } from '../codec/index.ts';
 import { type ClusterMember, encodeMembershipChange, type Membership } from '../machine/index.ts';
-import type { MemberChange } from '../raft/index.ts';
+import type { MemberChange, MemberId } from '../raft/index.ts';
 import type { Outcome } from './member.ts';
 import type { Proposer } from './proposer.ts';
 import type { RaftLog } from './raft-log.ts';
-
-/** A learner may be promoted when it has so much of the leader's log. */
-const READY_FRACTION = 0.9;
 
 /** How long a transfer of leadership may take, in election timeouts of the caller's clock. */
 const TRANSFER_LOOK_MS = 20;
@@ -24,7 +23,11 @@ export interface MembershipChangesOptions {
   readonly clock: Clock;
   readonly membership: () => Membership;
   readonly proposer: Proposer;
+  /** Resolves when this member has applied everything acknowledged before. */
+  readonly readIndex: () => Promise<void>;
   readonly log: RaftLog;
+  /** Whether this member reaches that one. */
+  readonly isConnected: (id: MemberId) => boolean;
   readonly memberId: bigint;
   readonly clusterId: bigint;
   /** --max-learners */
@@ -33,6 +36,7 @@ export interface MembershipChangesOptions {
   readonly strict: boolean;
   /** How long a transfer of leadership may take. */
   readonly transferMs: number;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 export class MembershipChanges {
@@ -42,21 +46,22 @@ export class MembershipChanges {
     this.#options = options;
   }
 
-  /** Rejects with RequestError peerUrlExists, tooManyLearners, notEnoughStarted, unhealthy, memberIdExists. */
+  /** Rejects with RequestError peerUrlExists, tooManyLearners, notEnoughStarted, unhealthy. */
   async add(peerUrls: readonly string[], isLearner: boolean): Promise<ClusterMember> {
     const { clock, membership, learnersMax } = this.#options;
+    await this.#options.readIndex();
     const members = membership().list();
     if (members.some((member) => member.peerUrls.some((url) => peerUrls.includes(url)))) fail('peerUrlExists');
     if (isLearner && members.filter((member) => member.isLearner).length >= learnersMax) fail('tooManyLearners');
     if (!isLearner) this.#checkAddition(members);
+    this.#checkAllConnected();
     const member: ClusterMember = {
-      id: this.#newId(peerUrls, clock.wall()),
+      id: this.#newId(peerUrls, Math.floor(clock.wall() / 1000)),
       name: '',
       peerUrls,
       clientUrls: [],
       isLearner,
     };
-    if (membership().get(member.id) !== undefined || membership().wasRemoved(member.id)) fail('memberIdExists');
     await this.#propose(
       { kind: isLearner ? 'addLearner' : 'addVoter', id: raftId(member.id) },
       { added: [member], removed: [] },
@@ -64,22 +69,24 @@ export class MembershipChanges {
     return member;
   }
 
-  /** Rejects with RequestError memberNotFound, notEnoughStarted. */
+  /** Rejects with RequestError memberNotFound, notEnoughStarted, unhealthy. */
   async remove(id: bigint): Promise<void> {
+    await this.#options.readIndex();
     const member = this.#known(id);
     const voters = this.#voters().filter((voter) => voter.id !== id);
     if (voters.length === 0 && !member.isLearner) fail('notEnoughStarted');
-    if (this.#options.strict && !member.isLearner) this.#checkQuorum(voters, this.#started(voters));
+    if (!member.isLearner) this.#checkRemoval(voters);
     await this.#propose({ kind: 'remove', id: raftId(id) }, { added: [], removed: [id] });
   }
 
-  /** To be asked of the leader. Rejects with RequestError memberNotFound, memberNotLearner, learnerNotReady. */
+  /** Rejects with RequestError memberNotFound, memberNotLearner, notEnoughStarted, learnerNotReady: the leader's log knows whether the learner has enough of it. */
   async promote(id: bigint): Promise<void> {
+    await this.#options.readIndex();
     const member = this.#known(id);
     if (!member.isLearner) fail('memberNotLearner');
-    const { progress, lastIndex } = this.#options.log.status();
-    const learner = progress.find((one) => one.id === raftId(id));
-    if (learner === undefined || learner.match < READY_FRACTION * lastIndex) fail('learnerNotReady');
+    const voters = this.#voters();
+    // A learner that has caught up has started.
+    if (this.#options.strict) this.#checkQuorum([...voters, member], this.#started(voters) + 1);
     await this.#propose(
       { kind: 'addVoter', id: raftId(id) },
       { added: [{ ...member, isLearner: false }], removed: [] },
@@ -88,6 +95,7 @@ export class MembershipChanges {
 
   /** Rejects with RequestError memberNotFound, peerUrlExists. */
   async update(id: bigint, peerUrls: readonly string[]): Promise<void> {
+    await this.#options.readIndex();
     this.#known(id);
     const others = this.#options
       .membership()
@@ -95,14 +103,16 @@ export class MembershipChanges {
       .filter((member) => member.id !== id);
     if (others.some((member) => member.peerUrls.some((url) => peerUrls.includes(url)))) fail('peerUrlExists');
     const request = encodeMemberUpdate({ kind: 'memberUpdate', id, peerUrls });
-    settled(await this.#options.proposer.propose({ kind: 'memberUpdate', request }));
+    settled(await this.#options.proposer.propose({ kind: 'memberUpdate', request, by: 'member' }));
   }
 
   /** Rejects with RequestError notLeader, badLeaderTransferee, timeout. */
   async moveLeader(target: bigint): Promise<void> {
-    const { clock, log, transferMs } = this.#options;
+    const { clock, failpoints, log, transferMs } = this.#options;
+    await failpoints?.reach('beforeMoveLeader');
     if (!log.isLeader) fail('notLeader');
     const member = this.#options.membership().get(target);
+    await failpoints?.reach('afterIsMemberExist');
     if (member === undefined || member.isLearner) fail('badLeaderTransferee');
     if (log.leader === target) return;
     log.transferLeadership(raftId(target));
@@ -132,7 +142,9 @@ export class MembershipChanges {
   }
 
   #known(id: bigint): ClusterMember {
-    return this.#options.membership().get(id) ?? fail('memberNotFound');
+    const member = this.#options.membership().get(id);
+    this.#options.failpoints?.hit('afterIsMemberExist');
+    return member ?? fail('memberNotFound');
   }
 
   #voters(): readonly ClusterMember[] {
@@ -153,24 +165,36 @@ export class MembershipChanges {
     const started = this.#started(voters);
     if (started === 1 && voters.length === 1) return;
     this.#checkQuorum([...voters, ...voters.slice(0, 1)], started);
-    if (!this.#allActive()) fail('unhealthy');
+  }
+
+  /** Of the voters that stay a majority must have started, and be there. */
+  #checkRemoval(staying: readonly ClusterMember[]): void {
+    if (!this.#options.strict) return;
+    this.#checkQuorum(staying, this.#started(staying));
+    if (staying.filter((voter) => this.#isConnected(voter)).length < quorumOf(staying)) fail('unhealthy');
   }
 
   #checkQuorum(voters: readonly ClusterMember[], started: number): void {
-    if (started < Math.floor(voters.length / 2) + 1) fail('notEnoughStarted');
+    if (started < quorumOf(voters)) fail('notEnoughStarted');
   }
 
-  /** Whether the leader hears of every voter. Others cannot tell, and leave it to the leader's log. */
-  #allActive(): boolean {
-    const { log, memberId } = this.#options;
-    const self = raftId(memberId);
-    const { configuration, progress } = log.status();
-    return progress.every(({ id, active }) => active || id === self || !configuration.voters.includes(id));
+  #checkAllConnected(): void {
+    const isWhole = this.#voters().every((voter) => this.#isConnected(voter));
+    if (this.#options.strict && !isWhole) fail('unhealthy');
   }
 
-  #newId(peerUrls: readonly string[], wallMs: number): bigint {
-    const seed = [...peerUrls].sort().join('') + this.#options.clusterId.toString(16) + Math.floor(wallMs / 1000);
-    return createHash('sha1').update(seed).digest().readBigUInt64BE(0);
+  /** Whether this member reaches that one. As in etcd, each judges by its own connections. */
+  #isConnected({ id }: ClusterMember): boolean {
+    return id === this.#options.memberId || this.#options.isConnected(raftId(id));
+  }
+
+  /** An id is never used again: one that was added, removed and added within a second gets the id of the next second. */
+  #newId(peerUrls: readonly string[], wallSeconds: number): bigint {
+    const seed = [...peerUrls].sort().join('') + this.#options.clusterId.toString(16) + wallSeconds;
+    const id = createHash('sha1').update(seed).digest().readBigUInt64BE(0);
+    const membership = this.#options.membership();
+    const isTaken = membership.get(id) !== undefined || membership.wasRemoved(id);
+    return isTaken ? this.#newId(peerUrls, wallSeconds + 1) : id;
   }
 
   async #propose(
@@ -188,6 +212,8 @@ export class MembershipChanges {
     settled(outcome);
   }
 }
+
+const quorumOf = (voters: readonly unknown[]): number => Math.floor(voters.length / 2) + 1;
 
 function fail(code: ErrorCode): never {
   throw new RequestError(code);

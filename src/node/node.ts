@@ -7,7 +7,8 @@
  * It is a Member to the services above. boot.ts opens one.
  */
 
-import { type Bytes, type Clock, type Logger, RequestError } from '../base/index.ts';
+import type { AuthStore } from '../auth/index.ts';
+import { type Bytes, type Clock, type Failpoints, type Logger, RequestError, SeededPrng } from '../base/index.ts';
 import { encodeAlarm, encodeCompaction, encodeMemberAttributes } from '../codec/index.ts';
 import { costBytes, type MachineRequest } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from '../mvcc/index.ts';
@@ -21,9 +22,12 @@ import { Applier } from './applier.ts';
 import { AutoCompaction, type AutoCompactionMode } from './auto-compaction.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Compactor } from './compactor.ts';
+import { Identification } from './identification.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import type { LogOwner, ReplicatedLog, TakenSnapshot } from './log.ts';
 import { machineRequest } from './machine-request.ts';
 import type { ClusterMember, HashAt, Member, MemberStatus, Outcome, Proposal } from './member.ts';
+import { MemberRemovedError } from './member-removed.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { PeersKnown } from './peers-known.ts';
 import { Proposer } from './proposer.ts';
@@ -54,6 +58,8 @@ export interface NodeSettings {
   readonly strictReconfigCheck: boolean;
   /** How long handing over leadership may take. */
   readonly transferMs: number;
+  /** How long a simple token is good without being used. */
+  readonly authTokenTtlMs: number;
 }
 
 /** What the node tells of its work as it goes. */
@@ -79,8 +85,12 @@ export interface NodeParts {
   /** Whom this member can reach before its own log tells. */
   readonly peers: readonly PeerAddress[];
   readonly firstProposalId: number;
+  /** Of Raft. */
+  readonly electionTicks: number;
+  readonly tickMs: number;
   /** The member cannot go on: whoever runs the process ends it. */
   readonly fatal: (error: Error) => void;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** Slow applies told of in the log. */
@@ -110,7 +120,9 @@ export class Node implements Member, LogOwner {
   #changes: MembershipChanges | undefined;
   #reader: Reader | undefined;
   #autoCompaction: AutoCompaction | undefined;
+  #leases: LeaseKeeper | undefined;
   readonly #slowApplies: RateLimitedLog;
+  readonly identification: Identification;
   #alarmAsked = false;
   #leader: string | undefined;
   #leaderChanges = 0;
@@ -120,8 +132,9 @@ export class Node implements Member, LogOwner {
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
-    const { clock, settings, state, watchable } = parts;
+    const { clock, failpoints, settings, state, watchable } = parts;
     this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
+    this.identification = new Identification(clock, settings.authTokenTtlMs, () => this.auth);
     this.#peers = new PeersKnown(parts, () => state.machine.membership);
     this.#install = new SnapshotInstall({
       clock,
@@ -131,6 +144,7 @@ export class Node implements Member, LogOwner {
       step: async (message) => await this.#log?.receiveSnapshot(message),
       replaced: (mark) => this.#stateReplaced(mark),
       openReads: () => this.openReads,
+      failpoints,
     });
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
     this.#compactor = new Compactor({
@@ -141,6 +155,7 @@ export class Node implements Member, LogOwner {
       stepped: (milliseconds) => parts.observer.compactionStepped(milliseconds),
       finished: (revision, milliseconds) => this.#compacted(revision, milliseconds),
       failed: (error) => this.failed(error),
+      failpoints,
     });
     this.#applier = new Applier({
       clock,
@@ -149,8 +164,12 @@ export class Node implements Member, LogOwner {
       settle: (id, outcome) => this.#proposer.settle(id, outcome),
       compact: (job) => this.#compactor.run(job),
       observe: (request, seconds, ok) => this.#observe(request, seconds, ok),
-      advanced: (index) => this.#log?.applied(index),
+      advanced: (index) => {
+        this.#log?.applied(index);
+        this.#leases?.advanced(this.#applier.term);
+      },
       failed: (error) => this.failed(error),
+      failpoints,
     });
     this.#checkpointer = new Checkpointer({
       everyEntries: settings.checkpointEntries,
@@ -170,12 +189,15 @@ export class Node implements Member, LogOwner {
       clock,
       membership: () => state.machine.membership,
       proposer: this.#proposer,
+      readIndex: () => this.readIndex(),
       log,
+      isConnected: (id) => this.#parts.transport.isConnected(id),
       memberId: identity.memberId,
       clusterId: identity.clusterId,
       learnersMax: settings.learnersMax,
       strict: settings.strictReconfigCheck,
       transferMs: settings.transferMs,
+      failpoints: this.#parts.failpoints,
     });
     this.#reader = new Reader({
       clock,
@@ -184,6 +206,7 @@ export class Node implements Member, LogOwner {
       state: this.#parts.state,
       observe: (seconds, ok) => this.#parts.observer.ranged(seconds, ok),
     });
+    this.#leases = this.#leaseKeeper(log, this.#reader);
     this.#proposer.start(log);
     watchable.start();
     this.#membershipChanged();
@@ -197,10 +220,12 @@ export class Node implements Member, LogOwner {
     this.#stopped = true;
     await this.#changes?.handOver();
     this.#autoCompaction?.stop();
+    this.#leases?.stop();
     this.#compactor.stop();
     this.#reader?.stop();
     this.#proposer.stop();
     this.#parts.watchable.stop();
+    this.identification.tokens.forgetAll();
     await this.#checkpointer.settled();
   }
 
@@ -279,6 +304,10 @@ export class Node implements Member, LogOwner {
     return this.#parts.state.store;
   }
 
+  get auth(): AuthStore {
+    return this.#parts.state.machine.auth;
+  }
+
   get watchable(): WatchableStore {
     return this.#parts.watchable;
   }
@@ -338,7 +367,9 @@ export class Node implements Member, LogOwner {
         await this.readIndex();
         const known = this.#parts.state.machine.membership.get(id);
         if (known?.name === name && known.clientUrls.join() === clientUrls.join()) return;
+        await this.#parts.failpoints?.reach('beforePublishing');
         await this.#proposer.propose({ kind: 'memberAttributes', request });
+        await this.#proposer.propose({ kind: 'memberAttributes', request, by: 'member' });
         return;
       } catch (error) {
         if (!(error instanceof RequestError)) throw error;
@@ -414,6 +445,17 @@ export class Node implements Member, LogOwner {
     return this.#changes;
   }
 
+  /** Rejects while the member is not running. */
+  get leases(): LeaseKeeper {
+    if (this.#leases === undefined) throw new RequestError('noLeader');
+    return this.#leases;
+  }
+
+  /** Another member asks. */
+  answer(question: Bytes): Promise<Bytes> {
+    return this.leases.answer(question);
+  }
+
   members(): readonly ClusterMember[] {
     return this.#parts.state.machine.membership.list();
   }
@@ -444,7 +486,7 @@ export class Node implements Member, LogOwner {
   /** Never rejects: the next write that does not fit asks again. */
   async #proposeAlarm(request: Bytes): Promise<void> {
     try {
-      await this.#proposer.propose({ kind: 'alarm', request });
+      await this.#proposer.propose({ kind: 'alarm', request, by: 'member' });
     } catch (error) {
       this.#parts.logger.warn('could not raise the NOSPACE alarm', { error });
     } finally {
@@ -455,6 +497,8 @@ export class Node implements Member, LogOwner {
   #observe(request: MachineRequest, seconds: number, ok: boolean): void {
     const { observer, settings } = this.#parts;
     if (MEMBERSHIP_KINDS.has(request.kind)) this.#membershipChanged();
+    this.#leases?.applied(request, ok);
+    if (ok) this.identification.applied(request, this.#applier.index);
     observer.applied(request, seconds, ok);
     this.#checkpointer.applied(this.#applier.index);
     if (seconds * 1000 < settings.applyWarningMs) return;
@@ -471,7 +515,9 @@ export class Node implements Member, LogOwner {
     this.#applier.replaced(mark);
     this.#checkpointer.replaced(mark.index);
     this.#parts.watchable.restore();
+    this.#leases?.replaced();
     this.#membershipChanged();
+    this.identification.replaced();
     this.#removePending();
   }
 
@@ -481,9 +527,32 @@ export class Node implements Member, LogOwner {
     if (pending !== undefined) void this.#compactor.run(pending);
   }
 
+  #leaseKeeper(log: ReplicatedLog, reader: Reader): LeaseKeeper {
+    const { clock, electionTicks, firstProposalId, logger, settings, state, tickMs, transport } = this.#parts;
+    return new LeaseKeeper({
+      clock,
+      logger,
+      log,
+      proposer: this.#proposer,
+      reader,
+      transport,
+      propose: (proposal) => this.propose(proposal),
+      // Drawn at random, as lease ids must be.
+      prng: new SeededPrng(firstProposalId),
+      leases: () => state.machine.leases,
+      // etcd's: an election and a half, rounded up.
+      ttlSecondsMin: Math.ceil((Math.floor((3 * electionTicks) / 2) * tickMs) / 1000),
+      extensionMs: electionTicks * tickMs,
+      timeoutMs: settings.proposalTimeoutMs,
+      failpoints: this.#parts.failpoints,
+    });
+  }
+
   #membershipChanged(): void {
     this.#peers.changed();
-    this.#isLearner = this.#parts.state.machine.membership.get(this.memberId)?.isLearner ?? false;
+    const { membership } = this.#parts.state.machine;
+    this.#isLearner = membership.get(this.memberId)?.isLearner ?? false;
+    if (membership.wasRemoved(this.memberId)) this.#parts.fatal(new MemberRemovedError(this.memberId));
   }
 
   #compacted(revision: number, milliseconds: number): void {
@@ -510,7 +579,7 @@ export class Node implements Member, LogOwner {
     const { logger } = this.#parts;
     const request = encodeCompaction({ kind: 'compaction', revision, physical: false });
     try {
-      const outcome = await this.#proposer.propose({ kind: 'compaction', request });
+      const outcome = await this.#proposer.propose({ kind: 'compaction', request, by: 'member' });
       if (outcome.ok) logger.info('completed auto-compaction', { revision });
       else logger.warn('auto-compaction was refused', { revision, reason: outcome.error });
     } catch (error) {

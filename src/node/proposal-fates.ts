@@ -20,6 +20,7 @@ const CODES: Readonly<Record<Refusal, ErrorCode>> = {
   notJoint: 'unhealthy',
   noVoters: 'notEnoughStarted',
   noChange: 'memberNotFound',
+  learnerBehind: 'learnerNotReady',
   invalidChange: 'memberNotFound',
 };
 

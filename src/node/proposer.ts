@@ -5,6 +5,7 @@
  * drawn from a random start on, so that entries of an earlier run of this member, replayed at boot, answer nobody.
  */
 
+import { NOBODY } from '../auth/index.ts';
 import { type Clock, type ErrorCode, RequestError, type Timer } from '../base/index.ts';
 import { encodeInternalRequest } from '../codec/index.ts';
 import type { ReplicatedLog } from './log.ts';
@@ -61,8 +62,18 @@ export class Proposer {
     const log = this.#log;
     if (log === undefined) return Promise.reject(new RequestError('noLeader'));
     return this.track((id, failed) => {
-      log.propose(encodeInternalRequest({ id, kind: proposal.kind, request: proposal.request }), failed);
+      const { kind, request, by = NOBODY } = proposal;
+      log.propose(encodeInternalRequest({ id, kind, request, by }), failed);
     });
+  }
+
+  /** The same, for what only the leader of this term may want. */
+  proposeAsLeader(term: number, { kind, request, by = NOBODY }: Proposal): Promise<Outcome> {
+    const log = this.#log;
+    if (log === undefined) return Promise.reject(new RequestError('noLeader'));
+    return this.track((id, failed) =>
+      log.proposeAsLeader(term, encodeInternalRequest({ id, kind, request, by }), failed),
+    );
   }
 
   /** Waits for what comes of something that `begin` proposes under the id it is given. */

@@ -10,7 +10,7 @@
  * Whatever comes in during one turn is taken together at its end: one propose, one Ready, one write.
  */
 
-import { type Bytes, type Clock, RequestError, type Timer } from '../base/index.ts';
+import { type Bytes, type Clock, type Failpoints, RequestError, type Timer } from '../base/index.ts';
 import { encodeConfiguration, memberIdOf, storedEntry, storedHardState } from '../codec/index.ts';
 import type { PeerTransport } from '../peer/index.ts';
 import type {
@@ -41,12 +41,15 @@ export interface RaftLogOptions {
   readonly catchUpEntries: number;
   /** How long proposals and reads are held while there is no leader. */
   readonly leaderlessMs: number;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 interface Waiting {
   readonly data: Bytes;
   readonly failed: (error: RequestError) => void;
   readonly deadline: number;
+  /** Only for the leader of this term. */
+  readonly asLeaderOf: number | undefined;
 }
 
 /** What one turn hands to Raft: entries cost some 5 us each until they are in the write-ahead log's buffer. */
@@ -102,8 +105,11 @@ export class RaftLog implements ReplicatedLog {
   }
 
   propose(data: Bytes, failed: (error: RequestError) => void): void {
-    this.#waiting.push({ data, failed, deadline: this.#options.clock.now() + this.#options.leaderlessMs });
-    this.#askForTurnEnd();
+    this.#wait(data, failed, undefined);
+  }
+
+  proposeAsLeader(term: number, data: Bytes, failed: (error: RequestError) => void): void {
+    this.#wait(data, failed, term);
   }
 
   /** Wants a change of membership; `data` comes back with the entry. Fails like propose. */
@@ -156,12 +162,14 @@ export class RaftLog implements ReplicatedLog {
 
   async release(stored: StoredPosition): Promise<void> {
     const confState = encodeConfiguration(this.#raft.configurationAt(stored.index));
+    await this.#options.failpoints?.reach('raftBeforeWALSaveSnaphot');
     await this.#options.wal.markSnapshot({ ...stored, confState });
     // Whoever receives a snapshot goes on from the entry behind it.
     const needed = Math.min(stored.index - this.#options.catchUpEntries, ...this.#sending);
     if (needed <= 0) return;
     this.#raft.compact(needed);
     await this.#options.wal.release(needed);
+    await this.#options.failpoints?.reach('raftAfterWALRelease');
   }
 
   async close(): Promise<void> {
@@ -208,16 +216,30 @@ export class RaftLog implements ReplicatedLog {
     }
   }
 
+  #wait(data: Bytes, failed: (error: RequestError) => void, asLeaderOf: number | undefined): void {
+    const deadline = this.#options.clock.now() + this.#options.leaderlessMs;
+    this.#waiting.push({ data, failed, deadline, asLeaderOf });
+    this.#askForTurnEnd();
+  }
+
+  /** Whether this member is what it must be to propose it. Else it has failed. */
+  #isStillWanted({ asLeaderOf, failed }: Waiting): boolean {
+    if (asLeaderOf === undefined || (this.#raft.isLeader && this.#raft.term === asLeaderOf)) return true;
+    failed(new RequestError('notLeader'));
+    return false;
+  }
+
   /** Hands over a batch of what waits, if there is a leader to hand it to. The rest is for the next turn. */
   #proposeWaiting(): void {
     if (this.#raft.leader === undefined) return;
-    const batch = this.#waiting.splice(0, this.#batchEntries());
-    if (batch.length === 0) return;
-    const result = this.#raft.propose(batch.map(({ data }) => data));
-    this.#fates.proposed(
-      result,
-      batch.map(({ failed }) => failed),
-    );
+    const batch = this.#waiting.splice(0, this.#batchEntries()).filter((one) => this.#isStillWanted(one));
+    if (batch.length > 0) {
+      const result = this.#raft.propose(batch.map(({ data }) => data));
+      this.#fates.proposed(
+        result,
+        batch.map(({ failed }) => failed),
+      );
+    }
     if (this.#waiting.length > 0) this.#askForTurnEnd();
   }
 
@@ -248,13 +270,12 @@ export class RaftLog implements ReplicatedLog {
   }
 
   #begin(ready: Ready): void {
-    const { owner, transport } = this.#options;
+    const { owner } = this.#options;
     if (ready.write !== undefined) {
       owner.logged(ready.write.entries);
       void this.#write(ready.write);
     }
-    transport.send(ready.messages.filter(({ kind }) => kind !== 'installSnapshot'));
-    for (const message of ready.messages) if (message.kind === 'installSnapshot') void this.#sendSnapshot(message);
+    this.#send(ready.messages);
     if (ready.softState !== undefined) {
       owner.leadershipChanged(ready.softState);
       this.#askForTurnEnd();
@@ -267,6 +288,17 @@ export class RaftLog implements ReplicatedLog {
     }
     for (const read of ready.reads) this.#reads.answered(read);
     if (ready.reads.some(({ index }) => index === undefined)) this.#askForTurnEnd();
+  }
+
+  #send(messages: readonly Message[]): void {
+    const { failpoints, transport } = this.#options;
+    if (messages.length > 0) failpoints?.hit(this.isLeader ? 'raftBeforeLeaderSend' : 'raftBeforeFollowerSend');
+    transport.send(messages.filter((message) => message.kind !== 'installSnapshot' && !this.#isDropped(message)));
+    for (const message of messages) if (message.kind === 'installSnapshot') void this.#sendSnapshot(message);
+  }
+
+  #isDropped({ kind }: Message): boolean {
+    return kind === 'heartbeat' && this.#options.failpoints?.hit('raftDropHeartbeat') !== undefined;
   }
 
   /** Never rejects: Raft is told how it went, and tries again if it has to. */
@@ -302,6 +334,7 @@ export class RaftLog implements ReplicatedLog {
       }
       await this.#append(write);
       if (this.#closed) return;
+      this.#options.failpoints?.hit('raftBeforeAdvance');
       this.#raft.persisted(write.number);
       if (write.snapshot !== undefined) this.#raft.appliedTo(write.snapshot.index);
       this.#pump();
@@ -311,9 +344,12 @@ export class RaftLog implements ReplicatedLog {
   }
 
   async #install(mark: SnapshotMark): Promise<void> {
-    await this.#options.owner.installSnapshot(mark);
+    const { failpoints, owner, wal } = this.#options;
+    await owner.installSnapshot(mark);
     const { index, term, configuration } = mark;
-    await this.#options.wal.resetTo({ index, term, confState: encodeConfiguration(configuration) });
+    await failpoints?.reach('raftBeforeWALSaveSnaphot');
+    await wal.resetTo({ index, term, confState: encodeConfiguration(configuration) });
+    await failpoints?.reach('raftAfterWALRelease');
   }
 
   #append({ entries, hardState }: Write): Promise<void> {

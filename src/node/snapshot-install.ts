@@ -10,7 +10,7 @@
  * One at a time: a leader sends another when this one has ended.
  */
 
-import { assert, type Bytes, type Clock, type Logger } from '../base/index.ts';
+import { assert, type Bytes, type Clock, type Failpoints, type Logger } from '../base/index.ts';
 import type { MessageOf, SnapshotMark } from '../raft/index.ts';
 import type { DataDirectory, DurableBackend, StagedSnapshot } from '../storage/index.ts';
 import { AppliedState } from './applied-state.ts';
@@ -26,6 +26,7 @@ export interface SnapshotInstallOptions {
   readonly replaced: (mark: SnapshotMark) => void;
   /** Ranges being read from the old state. */
   readonly openReads: () => number;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 interface Staged {
@@ -51,13 +52,16 @@ export class SnapshotInstall {
     if (this.#busy) throw new Error('another snapshot is being received');
     this.#busy = true;
     try {
-      const { clock, directory, step } = this.#options;
+      const { clock, directory, failpoints, step } = this.#options;
       const snapshot = await directory.stageSnapshot(chunks);
       const { index } = message.snapshot;
       try {
         const applied = snapshot.backend.applied.index;
         if (applied !== index) throw new Error(`a snapshot of entry ${index} holds the state after entry ${applied}`);
-        this.#staged = { index, snapshot, state: await AppliedState.load(snapshot.backend, clock) };
+        await failpoints?.reach('applyBeforeOpenSnapshot');
+        const state = await AppliedState.load(snapshot.backend, clock);
+        await failpoints?.reach('applyAfterOpenSnapshot');
+        this.#staged = { index, snapshot, state };
         await step(message);
       } finally {
         if (this.#staged !== undefined) {
@@ -77,11 +81,15 @@ export class SnapshotInstall {
       staged?.index === mark.index,
       `snapshot ${mark.index} is to be installed, but ${staged?.index ?? 'none'} is there`,
     );
-    const { logger, state, replaced } = this.#options;
+    const { logger, state, replaced, failpoints } = this.#options;
+    await failpoints?.reach('raftBeforeSaveSnap');
     await staged.snapshot.activate();
+    await failpoints?.reach('raftAfterSaveSnap');
     this.#staged = undefined;
+    await failpoints?.reach('raftBeforeApplySnap');
     const old = state.replace(staged.state);
     replaced(mark);
+    await failpoints?.reach('raftAfterApplySnap');
     logger.info('applied snapshot', { 'snapshot-index': mark.index, 'current-revision': state.currentRevision });
     void this.#forget(old);
   }

@@ -1,4 +1,5 @@
 export type { Logger } from '../base/index.ts';
+export * from './failpoints/gofail.ts';
 export * from './logger.ts';
 export * from './memory-logger.ts';
 export type { Counts, Live } from './metric-names.ts';

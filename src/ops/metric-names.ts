@@ -35,6 +35,7 @@ export interface Live {
   readonly quotaBytes: number;
   readonly currentRevision: number;
   readonly compactRevision: number;
+  readonly authRevision: number;
   readonly keys: number;
   readonly sizeBytes: number;
   readonly sizeInUseBytes: number;
@@ -59,6 +60,7 @@ export const LIVE: Readonly<Record<keyof Live, Reading>> = {
   quotaBytes: gauge('etcd_server_quota_backend_bytes', 'Size at which the store takes no more writes.'),
   currentRevision: gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.'),
   compactRevision: gauge('etcd_debugging_mvcc_compact_revision', 'Revision of the last compaction.'),
+  authRevision: gauge('etcd_debugging_auth_revision', 'Revision of the auth store.'),
   keys: gauge('etcd_debugging_mvcc_keys_total', 'Keys in the index.'),
   sizeBytes: gauge('etcd_mvcc_db_total_size_in_bytes', 'Size of the store on disk.'),
   sizeInUseBytes: gauge('etcd_mvcc_db_total_size_in_use_in_bytes', 'Size of what the store holds on disk.'),
@@ -91,6 +93,10 @@ export interface Counts {
   clientSentBytes: number;
   healthSuccesses: number;
   healthFailures: number;
+  leasesGranted: number;
+  leasesRevoked: number;
+  leasesRenewed: number;
+  leasesExpired: number;
 }
 
 export const COUNTS: Readonly<Record<keyof Counts, Reading>> = {
@@ -115,6 +121,13 @@ export const COUNTS: Readonly<Record<keyof Counts, Reading>> = {
   clientSentBytes: counter('etcd_network_client_grpc_sent_bytes_total', 'Bytes sent to clients.'),
   healthSuccesses: counter('etcd_server_health_success', 'Answers of /health that said healthy.'),
   healthFailures: counter('etcd_server_health_failures', 'Answers of /health that said unhealthy.'),
+  leasesGranted: counter('etcd_debugging_lease_granted_total', 'Leases granted.'),
+  leasesRevoked: counter('etcd_debugging_lease_revoked_total', 'Leases revoked, at their end or before.'),
+  leasesRenewed: counter('etcd_debugging_lease_renewed_total', 'Renewals of leases by this member as the leader.'),
+  leasesExpired: counter(
+    'etcd_debugging_server_lease_expired_total',
+    'Leases that this member as the leader has ended.',
+  ),
 };
 
 const MS_TO_16_S = exponential(0.001, 2, 14);
@@ -133,9 +146,15 @@ export type Measurement =
   | 'watchProgressSeconds'
   | 'watchEventsSeconds'
   | 'watchPerEventSeconds'
-  | 'eventLoopDelaySeconds';
+  | 'eventLoopDelaySeconds'
+  | 'leaseTtlSeconds';
 
 export const DISTRIBUTIONS: Readonly<Record<Measurement, Distribution>> = {
+  leaseTtlSeconds: {
+    name: 'etcd_debugging_lease_ttl_total',
+    help: 'TTLs of the leases granted, in seconds.',
+    buckets: exponential(1, 2, 24),
+  },
   walSyncSeconds: {
     name: 'etcd_disk_wal_fsync_duration_seconds',
     help: 'Time to bring the log to the disk.',

@@ -9,6 +9,7 @@
  * Labels come from small sets only: never a key, a lease or an address, for each value is a series that stays.
  */
 
+import type { AuthKind } from '../auth/index.ts';
 import { type Clock, present } from '../base/index.ts';
 import { type MethodKind, type MethodMetrics, registerGrpcMetrics } from './grpc-metrics.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -48,7 +49,11 @@ export type ApplyOperation =
   | 'Alarm'
   | 'Configuration'
   | 'ClusterMemberAttrSet'
-  | 'MemberUpdate';
+  | 'MemberUpdate'
+  | 'LeaseGrant'
+  | 'LeaseRevoke'
+  | 'LeaseCheckpoint'
+  | Capitalize<AuthKind>;
 export type RequestType = 'range' | 'put' | 'deleteRange' | 'txn' | 'compaction';
 
 export interface Metrics {

@@ -1,17 +1,19 @@
 /**
  * The transport over the network: to each peer a stream of frames that lives as long as it can (PeerLink), and for each snapshot
- * a stream of its own (SnapshotUpload). What comes in from peers arrives elsewhere: at the server of the peer port (peer-service.ts).
+ * a stream of its own (SnapshotUpload), and a line for questions (QuestionLine). What comes in from peers arrives elsewhere: at the server of the peer port (peer-service.ts).
  *
- *     send send send | end of the turn: one frame to each peer
+ *     send send send | the caller is done: one frame to each peer
  */
 
-import { assert, type Clock, type Logger, type Prng } from '../base/index.ts';
-import { encodeRaftMessage } from '../codec/index.ts';
+import { assert, type Bytes, type Clock, type Logger, type Prng } from '../base/index.ts';
+import { encodeAddressedQuestion, encodeRaftMessage } from '../codec/index.ts';
 import type { MemberId, Message, MessageOf } from '../raft/index.ts';
+import type { OpenChannel } from './channel.ts';
 import { helloTo, type Identity } from './hello.ts';
 import { PEER_MESSAGE_BYTES_MAX, SNAPSHOTS_SENT_AT_ONCE_MAX } from './limits.ts';
 import type { PeerObserver } from './observer.ts';
 import { PeerLink } from './peer-link.ts';
+import { QuestionLine } from './question-line.ts';
 import { SnapshotUpload } from './snapshot-upload.ts';
 import type { OutgoingSnapshot, PeerAddress, PeerTransport } from './transport.ts';
 
@@ -23,6 +25,7 @@ export interface GrpcPeersOptions {
   readonly prng: Prng;
   readonly logger: Logger;
   readonly observer: PeerObserver;
+  readonly openChannel: OpenChannel;
 }
 
 /** Large, and sent again by Raft if it is lost; or, a proposal, given up by the member that made it. All else is urgent. */
@@ -33,6 +36,7 @@ export class GrpcPeers implements PeerTransport {
   readonly #identity: Identity;
   readonly #logger: Logger;
   readonly #links = new Map<MemberId, PeerLink>();
+  readonly #lines = new Map<MemberId, QuestionLine>();
   readonly #uploads = new Set<SnapshotUpload>();
   /** Links of peers that are no more, on their way out. */
   readonly #leaving = new Set<Promise<void>>();
@@ -61,10 +65,15 @@ export class GrpcPeers implements PeerTransport {
     for (const message of messages) this.#push(message);
     if (this.#flushAsked) return;
     this.#flushAsked = true;
-    this.#options.clock.after(0, () => {
+    // When the caller is done, and not a turn of the loop later: whoever sends has gathered what came in this turn already.
+    queueMicrotask(() => {
       this.#flushAsked = false;
       for (const link of this.#links.values()) link.flush();
     });
+  }
+
+  isConnected(peer: MemberId): boolean {
+    return this.#links.get(peer)?.isOpen ?? false;
   }
 
   async sendSnapshot(message: MessageOf<'installSnapshot'>, snapshot: OutgoingSnapshot): Promise<void> {
@@ -73,6 +82,14 @@ export class GrpcPeers implements PeerTransport {
     } finally {
       snapshot.close();
     }
+  }
+
+  async ask(to: MemberId, question: Bytes): Promise<Bytes> {
+    const url = this.#links.get(to)?.url;
+    if (this.#closed || url === undefined) throw new Error(`no peer ${to} to ask`);
+    let line = this.#lines.get(to);
+    if (line === undefined) this.#lines.set(to, (line = new QuestionLine(this.#options.openChannel)));
+    return await line.ask(url, encodeAddressedQuestion({ hello: helloTo(to, this.#identity), question }));
   }
 
   async close(): Promise<void> {
@@ -85,12 +102,15 @@ export class GrpcPeers implements PeerTransport {
   // ---- within ----
 
   #link(peer: MemberId, urls: readonly string[]): PeerLink {
-    const { clock, prng, observer } = this.#options;
-    return new PeerLink({ identity: this.#identity, peer, urls, clock, prng, observer, logger: this.#logger });
+    const { clock, prng, observer, openChannel } = this.#options;
+    const logger = this.#logger;
+    return new PeerLink({ identity: this.#identity, peer, urls, openChannel, clock, prng, observer, logger });
   }
 
   #remove(id: MemberId, link: PeerLink): void {
     this.#links.delete(id);
+    this.#lines.get(id)?.close();
+    this.#lines.delete(id);
     const left = link.close().finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
   }
@@ -110,13 +130,13 @@ export class GrpcPeers implements PeerTransport {
   }
 
   async #upload(message: MessageOf<'installSnapshot'>, { chunks }: OutgoingSnapshot): Promise<void> {
-    const { clock, observer } = this.#options;
+    const { clock, observer, openChannel } = this.#options;
     const { to } = message;
     const url = this.#links.get(to)?.url;
     if (url === undefined) throw new Error(`no peer ${to} to send a snapshot to`);
     if (this.#uploads.size >= SNAPSHOTS_SENT_AT_ONCE_MAX) throw new Error('too many snapshots are being sent');
     const sent = (bytes: number): void => observer.sent(to, bytes);
-    const upload = new SnapshotUpload({ url, hello: helloTo(to, this.#identity), message, clock, sent });
+    const upload = new SnapshotUpload({ url, openChannel, hello: helloTo(to, this.#identity), message, clock, sent });
     this.#uploads.add(upload);
     const startedAt = clock.now();
     let ok = false;

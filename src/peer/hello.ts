@@ -15,7 +15,9 @@ export const PEER_PROTOCOL = 1;
 
 export const MESSAGES_METHOD = '/watchraftpb.Peer/Messages';
 export const SNAPSHOT_METHOD = '/watchraftpb.Peer/Snapshot';
+export const STATE_METHOD = '/watchraftpb.Peer/State';
 export const MEMBERS_METHOD = '/watchraftpb.Peer/Members';
+export const ASK_METHOD = '/watchraftpb.Peer/Ask';
 
 /** Who this member is. */
 export interface Identity {

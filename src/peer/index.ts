@@ -1,5 +1,9 @@
 export * from './ask-members.ts';
+export * from './ask-state.ts';
+export { channelOpener, type OpenChannel } from './channel.ts';
+export * from './complaints.ts';
 export * from './grpc-transport.ts';
+export { helloTo } from './hello.ts';
 export * from './limits.ts';
 export * from './memory-network.ts';
 export * from './observer.ts';

@@ -53,6 +53,10 @@ export const SNAPSHOT_BUFFERED_BYTES_MAX: number = MiB;
 /** How long another member may take to say who is in the cluster. */
 export const ASK_MS_MAX = 3000;
 
+/** How long a peer may take to answer a question, and how many questions to one peer may wait for their answers: further ones fail. */
+export const ANSWER_MS_MAX = 2000;
+export const QUESTIONS_OPEN_MAX = 256;
+
 /** The same trouble with the same peer is logged once in this time, and of so many troubles. */
 export const COMPLAINT_MS = 60_000;
 export const COMPLAINTS_MAX = 64;

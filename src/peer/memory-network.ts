@@ -12,7 +12,7 @@
 
 import { assert, type Bytes, below, type Clock, fraction, type Prng } from '../base/index.ts';
 import type { MemberId, Message, MessageOf } from '../raft/index.ts';
-import { SNAPSHOTS_SENT_AT_ONCE_MAX } from './limits.ts';
+import { ANSWER_MS_MAX, SNAPSHOTS_SENT_AT_ONCE_MAX } from './limits.ts';
 import { MemorySnapshot } from './memory-snapshot.ts';
 import type { OutgoingSnapshot, PeerAddress, PeerReceiver, PeerTransport } from './transport.ts';
 
@@ -79,12 +79,20 @@ export class MemoryNetwork {
     this.#breakSnapshots((from, to) => from === id || to === id);
   }
 
+  /** For MemoryPeers. Over the network it takes both directions to keep a connection. */
+  reaches(from: MemberId, to: MemberId): boolean {
+    return this.#members.has(to) && !this.#link(from, to).state.isCut && !this.#link(to, from).state.isCut;
+  }
+
   /** For MemoryPeers. */
   carry(message: Message): void {
     const { state } = this.#link(message.from, message.to);
     if (state.isCut || this.#happens(state.lossRate)) return;
-    this.#deliverLater(message);
-    if (message.kind !== 'propose' && this.#happens(state.duplicateRate)) this.#deliverLater(message);
+    const receive = ({ receiver }: MemoryPeers): void => receiver.receive(message);
+    this.#arriveLater(message.from, message.to, receive);
+    if (message.kind !== 'propose' && this.#happens(state.duplicateRate)) {
+      this.#arriveLater(message.from, message.to, receive);
+    }
   }
 
   /** For MemoryPeers. */
@@ -106,7 +114,32 @@ export class MemoryNetwork {
     }
   }
 
+  /** For MemoryPeers. Question and answer each go the way of a message. */
+  carryQuestion(from: MemberId, to: MemberId, question: Bytes): Promise<Bytes> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(ANSWER_MS_MAX, () => reject(new Error(`no answer from member ${to}`)));
+      const failed = (error: Error): void => {
+        timer.cancel();
+        reject(error);
+      };
+      const answered = (answer: Bytes): void => {
+        timer.cancel();
+        resolve(answer);
+      };
+      const answer = ({ receiver }: MemoryPeers): void => {
+        receiver.answer(question).then((bytes) => this.#passLater(to, from, () => answered(bytes)), failed);
+      };
+      this.#passLater(from, to, answer);
+    });
+  }
+
   // ---- within ----
+
+  /** What is lost on the way is never passed on. */
+  #passLater(from: MemberId, to: MemberId, pass: (target: MemoryPeers) => void): void {
+    const { state } = this.#link(from, to);
+    if (!state.isCut && !this.#happens(state.lossRate)) this.#arriveLater(from, to, pass);
+  }
 
   #link(from: MemberId, to: MemberId): Link {
     const name = `${from} -> ${to}`;
@@ -119,17 +152,15 @@ export class MemoryNetwork {
   }
 
   /** A member that has been started anew meanwhile is another one: what was meant for the old one is lost. */
-  #deliverLater(message: Message): void {
-    const link = this.#link(message.from, message.to);
-    const target = this.#members.get(message.to);
+  #arriveLater(from: MemberId, to: MemberId, arrive: (target: MemoryPeers) => void): void {
+    const link = this.#link(from, to);
+    const target = this.#members.get(to);
     const now = this.#clock.now();
     const earliest = now + this.#delayMs(link.state);
     const arrivalAt = link.state.reorders ? earliest : Math.max(earliest, link.lastArrivalAt);
     link.lastArrivalAt = Math.max(arrivalAt, link.lastArrivalAt);
     this.#clock.after(arrivalAt - now, () => {
-      if (target !== undefined && this.#members.get(message.to) === target && !link.state.isCut) {
-        target.receiver.receive(message);
-      }
+      if (target !== undefined && this.#members.get(to) === target && !link.state.isCut) arrive(target);
     });
   }
 
@@ -173,6 +204,10 @@ class MemoryPeers implements PeerTransport {
     }
   }
 
+  isConnected(peer: MemberId): boolean {
+    return this.#peers.has(peer) && this.#network.reaches(this.#id, peer);
+  }
+
   async sendSnapshot(message: MessageOf<'installSnapshot'>, snapshot: OutgoingSnapshot): Promise<void> {
     try {
       if (this.#closed || !this.#peers.has(message.to)) throw new Error(`no peer ${message.to} to send a snapshot to`);
@@ -180,6 +215,11 @@ class MemoryPeers implements PeerTransport {
     } finally {
       snapshot.close();
     }
+  }
+
+  async ask(to: MemberId, question: Bytes): Promise<Bytes> {
+    if (this.#closed || !this.#peers.has(to)) throw new Error(`no peer ${to} to ask`);
+    return await this.#network.carryQuestion(this.#id, to, question);
   }
 
   close(): Promise<void> {

@@ -3,7 +3,7 @@
 import { type Client, type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Bytes } from '../base/index.ts';
 import { decodePeerAck } from '../codec/index.ts';
-import { asBuffer, asBytes, openChannel } from './channel.ts';
+import { asBuffer, asBytes, type OpenChannel } from './channel.ts';
 import { MESSAGES_METHOD } from './hello.ts';
 
 export interface MessageStreamEvents {
@@ -25,7 +25,7 @@ export class MessageStream {
   #over = false;
 
   /** Throws a TypeError if `url` is none. */
-  constructor(url: string, events: MessageStreamEvents) {
+  constructor(url: string, openChannel: OpenChannel, events: MessageStreamEvents) {
     this.#events = events;
     this.#client = openChannel(url);
     this.#call = this.#client.makeBidiStreamRequest(MESSAGES_METHOD, asBuffer, asBytes);

@@ -12,6 +12,7 @@
 import { type Bytes, type Clock, fraction, type Logger, type Prng, type Timer } from '../base/index.ts';
 import { encodePeerFrame } from '../codec/index.ts';
 import type { MemberId } from '../raft/index.ts';
+import type { OpenChannel } from './channel.ts';
 import { Complaints } from './complaints.ts';
 import { helloTo, type Identity } from './hello.ts';
 import { Lane, type Load } from './lane.ts';
@@ -35,6 +36,7 @@ export interface PeerLinkOptions {
   readonly identity: Identity;
   readonly peer: MemberId;
   readonly urls: readonly string[];
+  readonly openChannel: OpenChannel;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly logger: Logger;
@@ -88,6 +90,11 @@ export class PeerLink {
   /** Where the peer is, as far as is known: the URL in use, or the next one to try. */
   get url(): string | undefined {
     return this.#urls[this.#attempts % Math.max(1, this.#urls.length)];
+  }
+
+  /** Whether the peer has greeted back on the stream that there is. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** An open stream stays. */
@@ -153,7 +160,7 @@ export class PeerLink {
     const { url } = this;
     if (url === undefined) return;
     try {
-      const stream: MessageStream = new MessageStream(url, {
+      const stream: MessageStream = new MessageStream(url, this.#options.openChannel, {
         acknowledged: (number) => this.#acknowledged(number),
         ended: (problem) => this.#ended(problem),
       });

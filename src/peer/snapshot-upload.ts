@@ -11,7 +11,7 @@ import type { Client, ClientWritableStream } from '@grpc/grpc-js';
 import { assert, type Bytes, type Clock, crc32c, type Timer } from '../base/index.ts';
 import { encodeSnapshotChunk, type PeerHello } from '../codec/index.ts';
 import type { MessageOf } from '../raft/index.ts';
-import { asBuffer, asBytes, openChannel } from './channel.ts';
+import { asBuffer, asBytes, type OpenChannel } from './channel.ts';
 import { SNAPSHOT_METHOD } from './hello.ts';
 import { Interruption } from './interruption.ts';
 import { SNAPSHOT_INSTALL_MS_MAX, SNAPSHOT_STALLED_MS_MAX } from './limits.ts';
@@ -19,6 +19,7 @@ import { SNAPSHOT_CHUNK_BYTES_MAX } from './transport.ts';
 
 export interface SnapshotUploadOptions {
   readonly url: string;
+  readonly openChannel: OpenChannel;
   readonly hello: PeerHello;
   readonly message: MessageOf<'installSnapshot'>;
   readonly clock: Clock;
@@ -38,7 +39,7 @@ export class SnapshotUpload {
   /** Throws a TypeError if the URL is none. */
   constructor(options: SnapshotUploadOptions) {
     this.#options = options;
-    this.#channel = openChannel(options.url);
+    this.#channel = options.openChannel(options.url);
     this.#call = this.#channel.makeClientStreamRequest(SNAPSHOT_METHOD, asBuffer, asBytes, (error) => {
       if (error !== null) this.#interruption.interrupt(new Error(error.details || error.message, { cause: error }));
       else if (this.#isAllSent) this.#answered?.();

@@ -28,11 +28,18 @@ export interface PeerTransport {
   setPeers(peers: readonly PeerAddress[]): void;
   /** Sends what it can, but no installSnapshot: that is for sendSnapshot. Never waits: what does not fit the bounded queue of a peer is dropped, bulk before heartbeats and votes. */
   send(messages: readonly Message[]): void;
+  /** Whether this member reaches that one at the moment, as far as it knows. */
+  isConnected(peer: MemberId): boolean;
   /**
    * Sends a snapshot beside the message stream. Resolves when the peer has the whole of it and its receiver is done; rejects with
    * an Error if not, or if that is not known.
    */
   sendSnapshot(message: MessageOf<'installSnapshot'>, snapshot: OutgoingSnapshot): Promise<void>;
+  /**
+   * Asks a peer something small. Rejects with an Error if no answer came in ANSWER_MS_MAX: then the peer may have heard the question or
+   * not. Never waits behind messages.
+   */
+  ask(to: MemberId, question: Bytes): Promise<Bytes>;
   /** Sends what it can in a moment, breaks off snapshots, and ends. Afterwards nothing is sent. */
   close(): Promise<void>;
 }
@@ -47,4 +54,6 @@ export interface PeerReceiver {
    * Several may come at once (SNAPSHOTS_RECEIVED_AT_ONCE_MAX): from a leader, and from one that does not know that it is none any more.
    */
   receiveSnapshot(message: MessageOf<'installSnapshot'>, chunks: AsyncIterable<Bytes>): Promise<void>;
+  /** Answers a question of a peer's. Rejects if it cannot; the asker is told that much. */
+  answer(question: Bytes): Promise<Bytes>;
 }

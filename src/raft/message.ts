@@ -101,6 +101,7 @@ export type Refusal =
   | 'notJoint'
   | 'noVoters'
   | 'noChange'
+  | 'learnerBehind'
   | 'invalidChange';
 
 /** Where the first of the proposals stands (the others follow it), or why none of them does. */

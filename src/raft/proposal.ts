@@ -6,13 +6,16 @@
  *             -> refused                     in no log, and never will be
  */
 
-import { configurationAfter } from './conf-change.ts';
+import { type ConfigurationChange, configurationAfter } from './conf-change.ts';
 import { entryBytes } from './entry.ts';
 import type { MessageOf, Proposal, ProposeAnswer, Refusal, Ticket } from './message.ts';
 import { appendOwn, type EntryContent } from './replication.ts';
 import type { Leadership, RaftState } from './state.ts';
 
 export type ProposeResult = ProposeAnswer | { readonly kind: 'forwarded'; readonly ticket: Ticket };
+
+/** A learner may be given a vote when it has so much of the leader's log. */
+const READY_FRACTION = 0.9;
 
 const refused = (reason: Refusal): ProposeAnswer => ({ kind: 'refused', reason });
 
@@ -53,10 +56,23 @@ function proposeAsLeader(state: RaftState, leadership: Leadership, proposals: re
     if (configurations.latestIndex > log.applied || !state.hasCommittedInTerm) return refused('changePending');
     const after = configurationAfter(state.configuration, proposal.change);
     if (!after.ok) return refused(after.reason);
+    if (promotesLaggard(state, leadership, proposal.change)) return refused('learnerBehind');
     contents.push({ kind: 'configuration', configuration: after.configuration, data: proposal.data });
   }
   if (exceedsUncommitted(state, leadership, proposals)) return refused('tooManyUncommitted');
   return { kind: 'appended', index: appendOwn(state, leadership, contents), term: state.term };
+}
+
+/** Whether a learner is to have a vote that has too little of the log: commitment could then wait for it to catch up (4.2.1). */
+function promotesLaggard(state: RaftState, leadership: Leadership, change: ConfigurationChange): boolean {
+  if (change.kind === 'leaveJoint') return false;
+  const needed = READY_FRACTION * state.log.lastIndex;
+  return change.changes.some(
+    ({ kind, id }) =>
+      kind === 'addVoter' &&
+      state.configuration.learners.includes(id) &&
+      (leadership.progress.get(id)?.match ?? 0) < needed,
+  );
 }
 
 /** With nothing uncommitted, a proposal of any size is taken: otherwise a large one never could be. */

@@ -50,7 +50,8 @@ export function beginLeading(state: RaftState): void {
 /** Puts entries into the leader's own log. Returns the index of the first. */
 export function appendOwn(state: RaftState, leadership: Leadership, contents: readonly EntryContent[]): number {
   const first = state.log.lastIndex + 1;
-  const entries = contents.map((content, i): Entry => ({ ...content, index: first + i, term: state.term }));
+  const { term } = state;
+  const entries = contents.map((content, i) => entryOf(content, first + i, term));
   for (const entry of entries) leadership.uncommittedBytes += entryBytes(entry);
   if (state.append(entries)) {
     updateMembers(state, leadership);
@@ -58,6 +59,13 @@ export function appendOwn(state: RaftState, leadership: Leadership, contents: re
     commitByQuorum(state, leadership);
   }
   return first;
+}
+
+/** Field by field: spreading costs three times as much, once for each write. */
+function entryOf(content: EntryContent, index: number, term: number): Entry {
+  const { kind, data } = content;
+  if (kind === 'normal') return { kind, index, term, data };
+  return { kind, index, term, data, configuration: content.configuration };
 }
 
 /** The leader's own disk has moved on. */

@@ -1,3 +1,7 @@
+export { Callers } from './auth/callers.ts';
+export { GUARD_TABLE } from './auth/guard-table.ts';
+export { JwtTokens } from './auth/jwt-tokens.ts';
+export { Passwords } from './auth/passwords.ts';
 export * from './health.ts';
 export * from './http/probes.ts';
 export * from './http/routes.ts';

@@ -6,7 +6,7 @@
  *     range      decode -> check -> readIndex -> range -> encode
  */
 
-import { type Bytes, RequestError } from '../base/index.ts';
+import { type Bytes, type Failpoints, RequestError } from '../base/index.ts';
 import {
   type CompactionOperation,
   decodeCompaction,
@@ -19,9 +19,11 @@ import {
   encodePutResponse,
   encodeTxnResponse,
 } from '../codec/index.ts';
+import { checkTxnRead } from '../machine/index.ts';
 import type { Operation, TxnOperation } from '../mvcc/index.ts';
 import type { Member, Outcome, Proposal } from '../node/index.ts';
-import type { Message, Method } from '../wire/index.ts';
+import type { CallContext, Message, Method } from '../wire/index.ts';
+import type { Callers } from './auth/callers.ts';
 import { headerOf } from './header.ts';
 import { encodeRangeInSlices } from './range-encoding.ts';
 import { rangeStream } from './range-stream.ts';
@@ -33,18 +35,19 @@ export interface KvOptions {
   readonly requestBytesMax: number;
   /** --max-txn-ops */
   readonly txnOpsMax: number;
+  readonly callers: Callers;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 export function kvMethods(options: KvOptions): readonly (readonly [string, Method])[] {
   const kv = new KvService(options);
-  const { member, requestBytesMax } = options;
   return [
-    ['/etcdserverpb.KV/Range', { kind: 'unary', handler: (request) => kv.range(request) }],
-    ['/etcdserverpb.KV/RangeStream', { kind: 'serverStream', handler: rangeStream({ member, requestBytesMax }) }],
-    ['/etcdserverpb.KV/Put', { kind: 'unary', handler: (request) => kv.put(request) }],
-    ['/etcdserverpb.KV/DeleteRange', { kind: 'unary', handler: (request) => kv.deleteRange(request) }],
-    ['/etcdserverpb.KV/Txn', { kind: 'unary', handler: (request) => kv.txn(request) }],
-    ['/etcdserverpb.KV/Compact', { kind: 'unary', handler: (request) => kv.compact(request) }],
+    ['/etcdserverpb.KV/Range', { kind: 'unary', handler: (request, call) => kv.range(request, call) }],
+    ['/etcdserverpb.KV/RangeStream', { kind: 'serverStream', handler: rangeStream(options) }],
+    ['/etcdserverpb.KV/Put', { kind: 'unary', handler: (request, call) => kv.put(request, call) }],
+    ['/etcdserverpb.KV/DeleteRange', { kind: 'unary', handler: (request, call) => kv.deleteRange(request, call) }],
+    ['/etcdserverpb.KV/Txn', { kind: 'unary', handler: (request, call) => kv.txn(request, call) }],
+    ['/etcdserverpb.KV/Compact', { kind: 'unary', handler: (request, call) => kv.compact(request, call) }],
   ];
 }
 
@@ -59,60 +62,71 @@ class KvService {
     this.#member = options.member;
   }
 
-  async range(request: Bytes): Promise<Message> {
+  async range(request: Bytes, call: CallContext): Promise<Message> {
     const operation = decodeRange(request);
     checkRange(operation);
     if (!operation.serializable) {
       if (this.#member.isLearner) throw new RequestError('notSupportedForLearner');
       await this.#member.readIndex();
     }
+    const caller = this.#options.callers.of(call);
+    this.#member.auth.check(caller, 'read', operation.range);
     const result = await this.#member.range(operation);
+    this.#member.auth.checkUnmoved(caller);
     return encodeRangeInSlices(headerOf(this.#member, result.revision), result);
   }
 
-  async put(request: Bytes): Promise<Message> {
+  async put(request: Bytes, call: CallContext): Promise<Message> {
     checkPut(decodePut(request));
-    const result = await this.#propose({ kind: 'put', request });
+    const result = resultOf(await this.#propose({ kind: 'put', request, by: this.#options.callers.of(call) }));
     if (result.kind !== 'put') throw unexpected(result);
     return encodePutResponse(headerOf(this.#member, result.revision), result);
   }
 
-  async deleteRange(request: Bytes): Promise<Message> {
+  async deleteRange(request: Bytes, call: CallContext): Promise<Message> {
     checkDeleteRange(decodeDeleteRange(request));
-    const result = await this.#propose({ kind: 'deleteRange', request });
+    const result = resultOf(await this.#propose({ kind: 'deleteRange', request, by: this.#options.callers.of(call) }));
     if (result.kind !== 'deleteRange') throw unexpected(result);
     return encodeDeleteRangeResponse(headerOf(this.#member, result.revision), result);
   }
 
-  async txn(request: Bytes): Promise<Message> {
+  async txn(request: Bytes, call: CallContext): Promise<Message> {
     const operation = decodeTxn(request);
     checkTxn(operation, this.#options.txnOpsMax);
     const result = isReadOnly(operation)
-      ? await this.#readTxn(operation)
-      : await this.#propose({ kind: 'txn', request });
+      ? await this.#readTxn(operation, call)
+      : resultOf(await this.#propose({ kind: 'txn', request, by: this.#options.callers.of(call) }));
     if (result.kind !== 'txn') throw unexpected(result);
     return encodeTxnResponse(headerOf(this.#member, result.revision), result);
   }
 
-  async compact(request: Bytes): Promise<Message> {
+  async compact(request: Bytes, call: CallContext): Promise<Message> {
     const operation: CompactionOperation = decodeCompaction(request);
-    const result = await this.#propose({ kind: 'compaction', request });
+    const result = resultOf(await this.#propose({ kind: 'compaction', request, by: this.#options.callers.of(call) }));
     if (result.kind !== 'compaction') throw unexpected(result);
     if (operation.physical) await result.removed;
     return encodeHeaderOnly(headerOf(this.#member, result.revision));
   }
 
-  async #readTxn(operation: TxnOperation): Promise<Result> {
+  async #readTxn(operation: TxnOperation, call: CallContext): Promise<Result> {
     if (!isSerializable(operation)) await this.#member.readIndex();
-    return this.#member.readTxn(operation);
+    const caller = this.#options.callers.of(call);
+    checkTxnRead(this.#member.auth, caller, operation);
+    const result = await this.#member.readTxn(operation);
+    this.#member.auth.checkUnmoved(caller);
+    return result;
   }
 
-  async #propose(proposal: Proposal): Promise<Result> {
+  #propose(proposal: Proposal): Promise<Outcome> {
     checkRequestBytes(proposal.request.length, this.#options.requestBytesMax);
-    const outcome = await this.#member.propose(proposal);
-    if (!outcome.ok) throw new RequestError(outcome.error);
-    return outcome.result;
+    return this.#member.propose(proposal);
   }
+}
+
+/** What applying came to, or the error that it was refused with. */
+function resultOf(outcome: Outcome): Result {
+  if (!outcome.ok) throw new RequestError(outcome.error);
+  return outcome.result;
 }
 
 /** The error for a result of another kind than the request: a bug of ours. */

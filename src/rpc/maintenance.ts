@@ -1,17 +1,22 @@
 /** etcdserverpb.Maintenance. Downgrade is not served: there is no other version to go to. */
 
+import type { Caller } from '../auth/index.ts';
 import { type Bytes, EMPTY_BYTES, ERRORS, RequestError, SERVER_VERSION, STORAGE_VERSION } from '../base/index.ts';
 import { etcdserverpb as pb } from '../gen/etcd.js';
 import type { Alarm, Member } from '../node/index.ts';
 import type { Message, Method } from '../wire/index.ts';
+import type { Callers } from './auth/callers.ts';
 import { headerOf } from './header.ts';
 import { decodeMessage, encodeMessage, headerFields, uint64Of } from './message.ts';
 import { snapshotMethod } from './snapshot.ts';
 
-export function maintenanceMethods(member: Member): readonly (readonly [string, Method])[] {
+export function maintenanceMethods(member: Member, callers: Callers): readonly (readonly [string, Method])[] {
   return [
     ['/etcdserverpb.Maintenance/Status', { kind: 'unary', handler: () => status(member) }],
-    ['/etcdserverpb.Maintenance/Alarm', { kind: 'unary', handler: (request) => alarm(member, request) }],
+    [
+      '/etcdserverpb.Maintenance/Alarm',
+      { kind: 'unary', handler: (request, call) => alarm(member, request, callers.of(call)) },
+    ],
     ['/etcdserverpb.Maintenance/HashKV', { kind: 'unary', handler: (request) => hashKv(member, request) }],
     ['/etcdserverpb.Maintenance/Hash', { kind: 'unary', handler: () => hash(member) }],
     ['/etcdserverpb.Maintenance/MoveLeader', { kind: 'unary', handler: (request) => moveLeader(member, request) }],
@@ -48,9 +53,9 @@ function status(member: Member): Message {
 }
 
 /** Alarms are the cluster's: even asking for them goes through the log. */
-async function alarm(member: Member, request: Bytes): Promise<Message> {
+async function alarm(member: Member, request: Bytes, by: Caller): Promise<Message> {
   decodeMessage(pb.AlarmRequest, request);
-  const outcome = await member.propose({ kind: 'alarm', request });
+  const outcome = await member.propose({ kind: 'alarm', request, by });
   if (!outcome.ok) throw new RequestError(outcome.error);
   if (outcome.result.kind !== 'alarm') throw new Error(`an alarm request came to ${outcome.result.kind}`);
   const { alarms, revision } = outcome.result;

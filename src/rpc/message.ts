@@ -38,3 +38,8 @@ export function headerFields(header: ResponseHeader): Readonly<Record<string, un
 export function uint64Of(value: { toString(): string } | null | undefined): bigint {
   return BigInt.asUintN(64, BigInt((value ?? 0).toString()));
 }
+
+/** An int64 as the generated classes give it. Missing: 0n. */
+export function int64Of(value: { toString(): string } | null | undefined): bigint {
+  return BigInt((value ?? 0).toString());
+}

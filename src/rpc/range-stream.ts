@@ -7,13 +7,15 @@
  * Only the last message has a header, `more` and `count`.
  */
 
-import { type Bytes, type Key, RequestError } from '../base/index.ts';
+import { type Bytes, type Failpoints, type Key, RequestError } from '../base/index.ts';
 import { decodeRange, encodeRangeStreamResponse } from '../codec/index.ts';
 import { decodeKeyValue, type RangeOperation, type RangeResult } from '../mvcc/index.ts';
 import type { Member } from '../node/index.ts';
-import type { CallContext, SendStream, ServerStreamHandler } from '../wire/index.ts';
+import type { ServerStreamHandler } from '../wire/index.ts';
+import type { Callers } from './auth/callers.ts';
 import { headerOf } from './header.ts';
 import { checkRange } from './validation.ts';
+import { Writable } from './writable.ts';
 
 const FIRST_CHUNK_PAIRS = 10;
 /** Small pairs would make a chunk of the wanted bytes too long to handle in one go. */
@@ -23,18 +25,24 @@ export interface RangeStreamOptions {
   readonly member: Member;
   /** A chunk is to be no larger than this, though it may be by a pair's size and more while sizes are being learnt. */
   readonly requestBytesMax: number;
+  readonly callers: Callers;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 export function rangeStream(options: RangeStreamOptions): ServerStreamHandler {
-  const { member, requestBytesMax } = options;
+  const { callers, failpoints, member, requestBytesMax } = options;
   return async (request, stream, call) => {
     const operation = decodeRange(request);
     checkRange(operation);
     refuseUnsupported(operation);
     if (!operation.serializable) await member.readIndex();
+    const caller = callers.of(call);
+    member.auth.check(caller, 'read', operation.range);
     const writable = new Writable(stream, call);
     const chunks = chunksOf(member, operation, requestBytesMax);
     for await (const { result, isLast, revision } of chunks) {
+      member.auth.checkUnmoved(caller);
+      await failpoints?.reach('beforeRangeStreamChunk');
       const sent = writable.write(encodeRangeStreamResponse(isLast ? headerOf(member, revision) : undefined, result));
       if (!(await sent)) return;
     }
@@ -96,29 +104,4 @@ function nextPairs(pairs: number, bytes: number, bytesWanted: number): number {
   if (bytes > bytesWanted) return Math.max(Math.floor(pairs / 2), 1);
   if (bytes < bytesWanted / 2) return Math.min(pairs * 2, CHUNK_PAIRS_MAX);
   return pairs;
-}
-
-/** A stream that can be waited for. */
-class Writable {
-  readonly #stream: SendStream;
-  readonly #call: CallContext;
-  #wake: (() => void) | undefined;
-
-  constructor(stream: SendStream, call: CallContext) {
-    this.#stream = stream;
-    this.#call = call;
-    const wake = (): void => this.#wake?.();
-    stream.onWritable(wake);
-    call.onCancelled(wake);
-  }
-
-  /** Resolves when more may be written, or to false when nobody reads any more. */
-  async write(message: Parameters<SendStream['write']>[0]): Promise<boolean> {
-    if (!this.#call.cancelled && !this.#stream.write(message) && !this.#call.cancelled) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    return !this.#call.cancelled;
-  }
 }

@@ -1,23 +1,39 @@
 /** All services of the client port, put together. */
 
-import { assert, RequestError } from '../base/index.ts';
+import { assert, type Clock, type Failpoints, RequestError } from '../base/index.ts';
 import type { Member } from '../node/index.ts';
+import type { WatchableStore } from '../watch/index.ts';
 import type { CallContext, Method, Methods } from '../wire/index.ts';
+import type { Callers } from './auth/callers.ts';
+import { guarded } from './auth/guard.ts';
+import type { JwtTokens } from './auth/jwt-tokens.ts';
+import type { Passwords } from './auth/passwords.ts';
+import { authMethods } from './auth.ts';
 import { clusterMethods } from './cluster.ts';
 import { healthMethods, type ServingState } from './health.ts';
 import { kvMethods } from './kv.ts';
+import { leaseMethods } from './lease.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { METHOD_TABLE } from './method-table.ts';
+import { electionMethods } from './recipes/election.ts';
+import { lockMethods } from './recipes/lock.ts';
 
 export interface ServicesOptions {
   readonly member: Member;
+  readonly clock: Clock;
   /** --max-request-bytes */
   readonly requestBytesMax: number;
   /** --max-txn-ops */
   readonly txnOpsMax: number;
   readonly serving: ServingState;
+  readonly callers: Callers;
+  readonly passwords: Passwords;
+  readonly jwt: JwtTokens | undefined;
   /** Watch.Watch, as rpc/watch makes it. */
   readonly watch: Method;
+  readonly failpoints?: Failpoints | undefined;
+  /** What locks and elections wait on. */
+  readonly watchable: WatchableStore;
 }
 
 /** What a request may have beside the largest proposal: etcd's allowance for gRPC and the wrapping. */
@@ -30,14 +46,22 @@ export function receiveBytesMax(requestBytesMax: number): number {
 
 /** Everything that is served. Methods of METHOD_TABLE that are missing here are answered Unimplemented. */
 export function services(options: ServicesOptions): Methods {
-  const { member } = options;
+  const { callers, member } = options;
   const methods = new Map<string, Method>([
     ...kvMethods(options),
-    ...maintenanceMethods(member),
+    ...maintenanceMethods(member, callers),
     ...clusterMethods(member),
+    ...leaseMethods(options),
+    ...authMethods(options),
     ['/etcdserverpb.Watch/Watch', options.watch],
   ]);
-  for (const [name, method] of methods) methods.set(name, guarded(member, name, method));
+  // Clients of the services above, through what guards those.
+  const recipes = { methods, watchable: options.watchable };
+  for (const [name, method] of lockMethods(member, recipes)) methods.set(name, method);
+  for (const [name, method] of electionMethods(member, recipes)) methods.set(name, method);
+  for (const [name, method] of methods) {
+    methods.set(name, able(member, name, guarded(member, callers, name, method)));
+  }
   // Whether there is a leader is nothing that the health of this server depends on.
   for (const [name, method] of healthMethods(options.serving)) methods.set(name, method);
   for (const [name, { kind }] of methods) {
@@ -54,7 +78,7 @@ const SERVED_BY_LEARNERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Refuses calls that want a leader (metadata `hasleader: true`) while this member knows of none, and what a learner must not answer. */
-function guarded(member: Member, name: string, method: Method): Method {
+function able(member: Member, name: string, method: Method): Method {
   const check = (call: CallContext): void => {
     if (member.leader === 0n && call.metadata.get('hasleader') === 'true') throw new RequestError('noLeader');
     if (member.isLearner && !SERVED_BY_LEARNERS.has(name)) throw new RequestError('notSupportedForLearner');
@@ -86,7 +110,7 @@ function guarded(member: Member, name: string, method: Method): Method {
         kind: 'duplex',
         handler(stream, call) {
           check(call);
-          handler(stream, call);
+          return handler(stream, call);
         },
       };
     }

@@ -4,7 +4,7 @@
  * batches with it, never half of one, and the log gives them back. checkpoint() says up to where the log is not needed for that.
  */
 
-import type { Bytes } from '../base/index.ts';
+import type { Bytes, Clock, Failpoints } from '../base/index.ts';
 import type { Backend, ScannedRecord, StoreMark } from '../mvcc/index.ts';
 import { isOutOfSpace } from './disk.ts';
 
@@ -16,6 +16,11 @@ export interface Applied {
   readonly confState?: Bytes;
 }
 
+export interface Item {
+  readonly name: string;
+  readonly value: Bytes;
+}
+
 export interface DurableBackend extends Backend {
   /** As found when it was opened. */
   readonly mark: StoreMark;
@@ -25,6 +30,15 @@ export interface DurableBackend extends Backend {
   putState(name: string, value: Bytes): void;
   /** What was put last, written or not; undefined if nothing ever was. Not to be changed. */
   getState(name: string): Bytes | undefined;
+
+  /**
+   * Items are for what there may be very many of: each is written by itself, part of the batch like all else, and read at the start only.
+   * Names are of visible ASCII characters without '/'.
+   */
+  putItem(kind: string, name: string, value: Bytes): void;
+  deleteItem(kind: string, name: string): void;
+  /** All items of a kind as found when it was opened, in order of their names, in chunks. Throws BackendDamagedError. */
+  items(kind: string): AsyncIterable<readonly Item[]>;
 
   /** Ends the batch: everything put or deleted since the last commit is the state after entry `applied`. It is written in the background. */
   commit(applied: Applied): void;
@@ -72,6 +86,9 @@ export interface BackendOptions {
   readonly onCommit?: (seconds: number) => void;
   /** Of encoded records kept in memory. */
   readonly cacheBytes?: number;
+  readonly failpoints?: Failpoints | undefined;
+  /** With it, batches gather for a while before they are written; without, each is written as soon as the one before it is. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The store on disk is not what was written. Nothing was changed; the member must not go on with it. */

@@ -63,6 +63,11 @@ class Inode {
     this.unsynced = this.unsynced.filter((change) => !changes.includes(change));
   }
 
+  /** They are seen as long as the power stays, and will never be on the platter. */
+  dropped(changes: readonly Change[]): void {
+    this.unsynced = this.unsynced.filter((change) => !changes.includes(change));
+  }
+
   crash(prng: Prng): void {
     const fate = pick<Fate>(prng, ['lost', 'kept', 'beginning', 'sectors']);
     if (fate === 'kept') for (const change of this.unsynced) this.durable.apply(change);
@@ -176,6 +181,16 @@ export class MemoryDisk implements Disk {
     return next;
   }
 
+  /** The process is killed: this disk and its files fail from now on. Returns the disk with all that the kernel has, synced or not. */
+  kill(): MemoryDisk {
+    this.#hasCrashed = true;
+    const next = new MemoryDisk();
+    next.#faults.freeBytes = this.#faults.freeBytes;
+    for (const [path, directory] of this.#directories) next.#directories.set(path, directory);
+    this.#directories.clear();
+    return next;
+  }
+
   /** From now on files can grow by so many bytes in all. */
   setFreeBytes(freeBytes: number): void {
     this.#faults.freeBytes = freeBytes;
@@ -186,7 +201,7 @@ export class MemoryDisk implements Disk {
     this.#faults.writeFailsAfterBytes = afterBytes;
   }
 
-  /** The next sync of a file rejects with EIO. */
+  /** The next sync of a file rejects with EIO. As on Linux, what it was to write is not written by a later one either. */
   failNextSync(): void {
     this.#faults.syncFails = true;
   }
@@ -352,7 +367,10 @@ export class MemoryDisk implements Disk {
     this.#faults.syncFails = false;
     await (this.#faults.syncGate ?? Promise.resolve());
     check();
-    if (fails) throw new DiskError('EIO', 'input/output error');
+    if (fails) {
+      inode.dropped(changes);
+      throw new DiskError('EIO', 'input/output error');
+    }
     inode.synced(changes);
   }
 }

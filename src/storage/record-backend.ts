@@ -1,18 +1,18 @@
 /**
  * The backend: records and small state in an ordered table (LevelDB, or its twin).
  *
- * Writing. What is put goes into the cache and, copied, into the open batch. commit() ends a batch; it is written at once if
- * no other is being written, else later, together with those that gather meanwhile:
+ * Writing. What is put goes into the cache and, copied, into the open batch. commit() says that the batch is whole up to here. It is
+ * written once it has gathered for a while, or enough, or when somebody waits for it; and never while another is being written:
  *
- *     put put commit | put commit | put commit | put
- *     ~~~ being written ~~~~~~~~~~  gathering, to be written next (only when its last put has been committed)
+ *     put put commit  put commit | put commit  put commit  put
+ *     ~~~~~~~ being written ~~~~   gathering, to be written next (only when its last put has been committed)
  *
  * Reading. The cache has everything that is not written yet; then the disk is asked. So a read sees all writes before it.
  *
  * Start. scan() checks each record against its CRC, and in the end their number and the sum of their hashes against the summary.
  */
 
-import { type Bytes, present } from '../base/index.ts';
+import { type Bytes, present, type Timer } from '../base/index.ts';
 import type { ScannedRecord, StoreMark } from '../mvcc/index.ts';
 import {
   type Applied,
@@ -21,6 +21,7 @@ import {
   type BackendOptions,
   DataDirectoryError,
   type DurableBackend,
+  type Item,
   SnapshotRefusedError,
   type StateSnapshot,
 } from './backend.ts';
@@ -34,6 +35,8 @@ import {
   encodeSummary,
   isRecordValue,
   isTombstoneValue,
+  itemKey,
+  itemKeys,
   mainOfKey,
   RECORD_HEAD_BYTES,
   RECORD_KEYS_FROM,
@@ -49,6 +52,12 @@ import { SNAPSHOTS_OPEN_MAX, TableSnapshot } from './table-snapshot.ts';
 
 /** Beyond so much unwritten, pressure() asks the applier to wait until it is half of it. */
 export const UNWRITTEN_BYTES_MAX: number = 16 * 1024 * 1024;
+/**
+ * A batch is written when it has so much in it, or after so long: etcd's default of --backend-batch-interval. The log has it all, so a crash
+ * costs no more than applying a tenth of a second again; but a batch for each write would cost more than all else that a write does.
+ */
+export const BATCH_BYTES_ENOUGH: number = 256 * 1024;
+export const BATCH_INTERVAL_MS = 100;
 /** What a record costs in the batch and the cache besides its value. */
 const RECORD_OVERHEAD_BYTES = 64;
 
@@ -92,6 +101,9 @@ export class RecordBackend implements DurableBackend {
   #writtenNumber = 0;
   #writingBytes = 0;
   #isWriting = false;
+  /** Runs while a batch gathers; and whether it has run out. */
+  #gathering: Timer | undefined;
+  #isDue = false;
   #waiting: Waiting[] = [];
   readonly #snapshots = new Set<TableSnapshot>();
   /** Asked for and not open yet. */
@@ -179,11 +191,39 @@ export class RecordBackend implements DurableBackend {
     return state;
   }
 
+  putItem(kind: string, name: string, value: Bytes): void {
+    this.#change();
+    const key = itemKey(kind, name);
+    this.#batch.put(key, encodeChecked(key, value));
+    this.#batchBytes += value.length + RECORD_OVERHEAD_BYTES;
+  }
+
+  deleteItem(kind: string, name: string): void {
+    this.#change();
+    this.#batch.delete(itemKey(kind, name));
+    this.#batchBytes += RECORD_OVERHEAD_BYTES;
+  }
+
+  async *items(kind: string): AsyncIterable<readonly Item[]> {
+    const [from, to] = itemKeys(kind);
+    for await (const rows of this.#table.scan(from, to)) {
+      yield rows.map(([key, value]): Item => {
+        const item = decodeChecked(key, value);
+        if (item === undefined) {
+          throw this.#fail(new BackendDamagedError(this.#table.path, `the item "${key}" is not as it was written`));
+        }
+        return { name: key.slice(from.length), value: item };
+      });
+    }
+  }
+
   commit(applied: Applied): void {
+    this.#options.failpoints?.hit('beforeWritebackBuf');
     this.#change();
     this.#applied = applied;
     this.#isCommitted = true;
     this.#committedNumber = this.#batchNumber;
+    this.#options.failpoints?.hit('afterWritebackBuf');
     this.#writeNext();
   }
 
@@ -268,7 +308,8 @@ export class RecordBackend implements DurableBackend {
     if (this.#closed) return;
     this.#closed = true;
     // If it fails now, onFailure is told, as at any other time.
-    await Promise.allSettled([this.#until(() => !this.#isWriting)]);
+    await Promise.allSettled([this.#until(() => !this.#isWriting && !(this.#isDirty && this.#isCommitted))]);
+    this.#gathering?.cancel();
     this.#failure ??= new BackendFailedError('it is closed');
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#table.close();
@@ -295,13 +336,22 @@ export class RecordBackend implements DurableBackend {
     this.#isCommitted = false;
   }
 
-  /** Writes the open batch, if it is whole and nothing else is being written. */
+  /** Writes the open batch, if it is whole, nothing else is being written, and it has gathered enough; or if somebody waits for that. */
   #writeNext(): void {
-    if (this.#isWriting || !this.#isDirty || !this.#isCommitted) return;
+    if (this.#isWriting || !this.#isDirty || !this.#isCommitted || this.#failure !== undefined) return;
+    if (this.#mayGather()) return;
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
+    this.#isDue = false;
+    const { failpoints } = this.#options;
     const batch = this.#batch;
     const number = this.#batchNumber;
+    failpoints?.hit('commitBeforePreCommitHook');
     batch.put(SUMMARY_KEY, encodeSummary(this.#summary()));
+    failpoints?.hit('commitAfterPreCommitHook');
+    failpoints?.hit('beforeStartDBTxn');
     this.#batch = this.#table.batch();
+    failpoints?.hit('afterStartDBTxn');
     this.#batchNumber++;
     this.#writingBytes = this.#batchBytes;
     this.#batchBytes = 0;
@@ -310,11 +360,27 @@ export class RecordBackend implements DurableBackend {
     void this.#write(batch, number);
   }
 
+  #mayGather(): boolean {
+    const { clock } = this.#options;
+    if (clock === undefined || this.#isDue || this.#waiting.length > 0 || this.#batchBytes >= BATCH_BYTES_ENOUGH)
+      return false;
+    this.#gathering ??= clock.after(BATCH_INTERVAL_MS, () => {
+      this.#gathering = undefined;
+      this.#isDue = true;
+      this.#writeNext();
+    });
+    return true;
+  }
+
   /** Never rejects: what goes wrong becomes the backend's failure. */
   async #write(batch: TableBatch, number: number): Promise<void> {
     const begun = performance.now();
+    const { failpoints } = this.#options;
     try {
+      const text = await failpoints?.reach('beforeCommit');
+      if (text !== undefined) throw new Error(`failpoint beforeCommit: ${text}`);
       await batch.write();
+      await failpoints?.reach('afterCommit');
     } catch (error) {
       this.#isWriting = false;
       this.#fail(new BackendFailedError(error));
@@ -346,7 +412,9 @@ export class RecordBackend implements DurableBackend {
   #until(ready: () => boolean): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (ready()) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiting.push({ ready, resolve, reject }));
+    const done = new Promise<void>((resolve, reject) => this.#waiting.push({ ready, resolve, reject }));
+    this.#writeNext();
+    return done;
   }
 
   #wake(): void {

@@ -4,6 +4,7 @@
  *     key                              value
  *     r 0000000000002a 00000000        flag, CRC, mvccpb.KeyValue      record (42, 0): main and sub in hexadecimal
  *     state/alarms                     CRC, bytes                      what putState got
+ *     state/lease/0000000000000007     CRC, bytes                      what putItem got
  *     summary                          CRC, format and numbers         as of the last batch: see Summary
  *
  * LevelDB checks nothing of what it returns, and may lose a piece of a damaged file without a word. So each value carries a
@@ -28,6 +29,16 @@ export const STATE_KEYS_TO = 'state0';
 export function stateKey(name: string): string {
   assert(/^[!-~]+$/.test(name), 'the name of a state is of visible ASCII characters');
   return `${STATE_KEYS_FROM}${name}`;
+}
+
+export function itemKey(kind: string, name: string): string {
+  return stateKey(`${kind}/${name}`);
+}
+
+/** The keys of all items of a kind: from, to. */
+export function itemKeys(kind: string): readonly [from: string, to: string] {
+  // '0' comes behind '/'.
+  return [`${STATE_KEYS_FROM}${kind}/`, `${STATE_KEYS_FROM}${kind}0`];
 }
 
 const MAIN_DIGITS = 14;

@@ -6,7 +6,7 @@
  *                                         mark, how many records there are, the sum of their keys' hashes
  *     row     2 length of the key, 4 length of the value, key, value
  *     ...                                 records, then states: all keys ascending, each value with its own CRC, as in the table
- *     tail    2 zero, 8 number of rows, 4 CRC-32C of everything before it
+ *     tail    2 zero, 8 number of rows, 4 CRC-32C of everything before it; zeros may follow
  *
  * Numbers are little-endian, the number of rows is a floating point one. The bytes are cut into chunks wherever a chunk is full.
  *
@@ -145,7 +145,10 @@ export class SnapshotReader {
   /** The rows that are whole now. Their bytes are valid until the next call. DataDirectoryError: the snapshot is of another format. */
   push(chunk: Bytes): readonly Row[] {
     if (chunk.length === 0) return [];
-    if (this.#ended) throw new SnapshotDamagedError('it goes on behind its end');
+    if (this.#ended) {
+      checkPadding(chunk);
+      return [];
+    }
     this.#input.add(chunk);
     const rows: Row[] = [];
     if (this.#summary === undefined && !this.#readHead()) return rows;
@@ -222,7 +225,7 @@ export class SnapshotReader {
   #readTail(): void {
     const input = this.#input;
     if (input.length < TAIL_BYTES) return;
-    if (input.length > TAIL_BYTES) throw new SnapshotDamagedError('it goes on behind its end');
+    checkPadding(input.peek(input.length).subarray(TAIL_BYTES));
     const rowCount = input.view.getFloat64(2, true);
     const crc = input.view.getUint32(10, true);
     this.#take(TAIL_BYTES - 4);
@@ -239,6 +242,11 @@ export class SnapshotReader {
     this.#crc = crc32c(bytes, this.#crc);
     return bytes;
   }
+}
+
+/** A file of whole pages ends with zeros. */
+function checkPadding(bytes: Bytes): void {
+  if (bytes.some((byte) => byte !== 0)) throw new SnapshotDamagedError('it goes on behind its end');
 }
 
 /** Bytes that have come and were not taken. Only what a chunk's end has cut in two is copied. */

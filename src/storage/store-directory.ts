@@ -94,6 +94,14 @@ export class StoreDirectory {
     return directory;
   }
 
+  /** For staging beside a store that is missing or damaged, until the staged one is activated; not to be opened. Changes nothing. */
+  static async besideDamaged(options: StoreDirectoryOptions): Promise<StoreDirectory> {
+    const directory = new StoreDirectory(options, FIRST, undefined);
+    const names = await options.tables.list(options.member);
+    directory.#number = Math.max(0, ...names.map((name) => numberOf(name) ?? 0));
+    return directory;
+  }
+
   /** Of the store in use. */
   get path(): string {
     return `${this.#options.member}/${this.#name}`;

@@ -20,7 +20,7 @@
  * Files, records and what a crash leaves of them: FORMAT.md in codec/, wal-segment.ts, wal-reader.ts.
  */
 
-import { assert, type Clock, InvariantError, present } from '../base/index.ts';
+import { assert, type Clock, type FailpointName, type Failpoints, InvariantError, present } from '../base/index.ts';
 import {
   type Entry,
   encodeHardState,
@@ -73,9 +73,7 @@ export interface WalOptions {
   readonly onSpaceChange?: (isShort: boolean) => void;
   /** For trying again to find room. Without one that is done at each append. */
   readonly clock?: Clock;
-  /** Failpoints: run before and after each sync of a group. What they throw counts as a failure of the sync. */
-  readonly walBeforeSync?: () => void | Promise<void>;
-  readonly walAfterSync?: () => void | Promise<void>;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** What open() found. */
@@ -135,6 +133,8 @@ export class Wal {
   readonly #directory: string;
   readonly #options: WalOptions;
   readonly #segmentBytes: number;
+  /** No more than half a file: a group that is larger than a file needs room that was not set aside for it. */
+  readonly #groupBytesMax: number;
   readonly #metadata: WalMetadata;
   readonly #spares: SpareSegments;
   readonly #writer = new WalRecordWriter();
@@ -177,6 +177,7 @@ export class Wal {
     this.#directory = directory;
     this.#options = options;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#groupBytesMax = Math.min(GROUP_BYTES_MAX, this.#segmentBytes / 2);
     this.#spares = spares;
     this.#older = segments.slice(0, -1);
     this.#segment = present(segments.at(-1), 'a segment to write to');
@@ -323,7 +324,7 @@ export class Wal {
     if (this.#closed) return Promise.reject(new WalWriteError('it is closed'));
     if (this.#queuedBytes + bytesMax > QUEUE_BYTES_MAX) return Promise.reject(new WalWriteError('too much is waiting'));
     let group = this.#queue.at(-1);
-    if (group === undefined || call.resets || group.resets || group.bytesMax + bytesMax > GROUP_BYTES_MAX) {
+    if (group === undefined || call.resets || group.resets || group.bytesMax + bytesMax > this.#groupBytesMax) {
       group = new Group();
       this.#queue.push(group);
     }
@@ -372,8 +373,11 @@ export class Wal {
     }
     const end = this.#position + group.bytesMax + WAL_SEAL_BYTES_MAX;
     if (end > this.#segmentBytes && !this.#isFresh) await this.#switch();
+    await this.#pass('raftBeforeSave');
     await this.#write(this.#encode(group));
+    await this.#pass('walBeforeSync');
     await this.#sync();
+    await this.#pass('walAfterSync');
     this.#isFresh = false;
 
     this.#position += this.#writer.written.length;
@@ -391,6 +395,17 @@ export class Wal {
       }
     }
     this.#prepareNext();
+    await this.#pass('raftAfterSave');
+  }
+
+  /** A moment that is told to fail is as a disk that fails: the log is dead. */
+  #pass(name: FailpointName): Promise<void> | undefined {
+    return this.#options.failpoints === undefined ? undefined : this.#reach(this.#options.failpoints, name);
+  }
+
+  async #reach(failpoints: Failpoints, name: FailpointName): Promise<void> {
+    const text = await failpoints.reach(name);
+    if (text !== undefined) throw new Error(`failpoint ${name}: ${text}`);
   }
 
   #prepareNext(): void {
@@ -431,11 +446,9 @@ export class Wal {
   }
 
   async #sync(): Promise<void> {
-    await this.#options.walBeforeSync?.();
     const begun = performance.now();
     await this.#file.sync();
     this.#options.onSync?.((performance.now() - begun) / 1000);
-    await this.#options.walAfterSync?.();
   }
 
   /** Waits for room, if there is none. Throws WalWriteError if something else is wrong, or if the log is being closed. */

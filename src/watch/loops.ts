@@ -14,15 +14,20 @@ import { SYNC_PERIOD_MS, VICTIM_RETRY_MS } from './limits.ts';
 class Alarm {
   readonly #clock: Clock;
   readonly #fire: () => void;
+  /** A failpoint before it fires. */
+  readonly #reach: (() => PromiseLike<unknown> | undefined) | undefined;
   #timer: Timer | undefined = undefined;
   #at = 0;
+  #isHeld = false;
 
-  constructor(clock: Clock, fire: () => void) {
+  constructor(clock: Clock, fire: () => void, reach: Rounds['reach']) {
     this.#clock = clock;
     this.#fire = fire;
+    this.#reach = reach;
   }
 
   setWithin(delayMs: number): void {
+    if (this.#isHeld) return;
     const at = this.#clock.now() + delayMs;
     if (this.#timer !== undefined) {
       if (this.#at <= at) return;
@@ -31,6 +36,16 @@ class Alarm {
     this.#at = at;
     this.#timer = this.#clock.after(delayMs, () => {
       this.#timer = undefined;
+      const held = this.#reach?.();
+      if (held === undefined) this.#fire();
+      else this.#fireAfter(held);
+    });
+  }
+
+  #fireAfter(held: PromiseLike<unknown>): void {
+    this.#isHeld = true;
+    held.then(() => {
+      this.#isHeld = false;
       this.#fire();
     });
   }
@@ -47,6 +62,8 @@ export interface Rounds {
   pass(): boolean;
   /** Whether there is, or may come to be, something to do. */
   hasWork(): boolean;
+  /** The moment before a pass: undefined, or what the pass must wait for. */
+  readonly reach?: (() => PromiseLike<unknown> | undefined) | undefined;
 }
 
 export class SyncLoop {
@@ -59,7 +76,7 @@ export class SyncLoop {
   constructor(clock: Clock, rounds: Rounds) {
     this.#clock = clock;
     this.#rounds = rounds;
-    this.#alarm = new Alarm(clock, () => this.#round());
+    this.#alarm = new Alarm(clock, () => this.#round(), rounds.reach);
   }
 
   start(): void {
@@ -84,6 +101,7 @@ export class SyncLoop {
   }
 
   #round(): void {
+    if (!this.#running) return;
     const began = this.#clock.now();
     const gotOn = this.#rounds.pass();
     this.#lastPassAt = this.#clock.now();
@@ -99,7 +117,7 @@ export class VictimLoop {
 
   constructor(clock: Clock, rounds: Rounds) {
     this.#rounds = rounds;
-    this.#alarm = new Alarm(clock, () => this.#round());
+    this.#alarm = new Alarm(clock, () => this.#round(), rounds.reach);
   }
 
   start(): void {
@@ -123,6 +141,7 @@ export class VictimLoop {
   }
 
   #round(): void {
+    if (!this.#running) return;
     if (this.#rounds.pass()) this.signal();
     else this.wake();
   }

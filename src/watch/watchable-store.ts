@@ -8,7 +8,7 @@
  * Nothing here waits for a client. A watcher whose client is slow costs its own stream's channel and a look now and then.
  */
 
-import { assert, type Clock } from '../base/index.ts';
+import { assert, type Clock, type Failpoints } from '../base/index.ts';
 import type { Event, History } from '../mvcc/index.ts';
 import { describeWatchers, type WatcherDescription } from './describe.ts';
 import type { WatchGauges } from './gauges.ts';
@@ -28,20 +28,24 @@ export class WatchableStore implements Watchable {
   readonly #placement: Placement;
   readonly #syncLoop: SyncLoop;
   readonly #victimLoop: VictimLoop;
+  readonly #failpoints: Failpoints | undefined;
   #beginning: Beginning = 'longest';
 
   /** Watches `history` from its present revision on: from now, notify must be called for every further one. */
-  constructor(history: History, clock: Clock) {
+  constructor(history: History, clock: Clock, failpoints?: Failpoints) {
     this.#history = history;
     this.#clock = clock;
+    this.#failpoints = failpoints;
     this.#placement = new Placement(clock, history.currentRevision);
     this.#syncLoop = new SyncLoop(clock, {
       pass: () => this.syncWatchers() > 0,
       hasWork: () => this.#placement.unsynced.size > 0,
+      reach: () => this.#failpoints?.reach('beforeSyncWatchers'),
     });
     this.#victimLoop = new VictimLoop(clock, {
       pass: () => this.moveVictims(),
       hasWork: () => this.#placement.victimStreams.size > 0,
+      reach: () => this.#failpoints?.reach('beforeMoveVictims'),
     });
   }
 
@@ -115,10 +119,12 @@ export class WatchableStore implements Watchable {
   }
 
   progress(watcher: Watcher): void {
+    this.#failpoints?.hit('beforeProgressIfSync');
     progress(this.#placement, watcher);
   }
 
   progressAll(stream: WatchStream): boolean {
+    this.#failpoints?.hit('beforeProgressIfSync');
     return progressAll(this.#placement, stream);
   }
 

@@ -1,31 +1,44 @@
 /** The port that clients talk to: gRPC and HTTP/1 on one socket. */
 
 import type { AddressInfo } from 'node:net';
+import { unreachable } from '../base/index.ts';
+import type { OnRefused, TlsPolicy } from '../tls/index.ts';
 import { GrpcJsServer } from './grpc-js/server.ts';
 import { HttpServer, type HttpServerOptions } from './http/server.ts';
+import { NativeServer } from './native/server.ts';
 import { PortMux } from './port-mux.ts';
 import type { GrpcServer, GrpcServerOptions } from './server.ts';
 
+/** Who carries gRPC: our own HTTP/2, or the library. */
+export type WireKind = 'native' | 'grpc-js';
+
 export interface ClientPortOptions {
+  readonly wire: WireKind;
   readonly grpc: GrpcServerOptions;
   readonly http: HttpServerOptions;
+  /** See PortMuxOptions. */
+  readonly onRefused?: OnRefused;
 }
 
 export class ClientPort {
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
+  readonly #onRefused: OnRefused | undefined;
   readonly #muxes: PortMux[] = [];
 
   constructor(options: ClientPortOptions) {
-    this.#grpc = new GrpcJsServer(options.grpc);
+    this.#grpc = grpcServer(options.wire, options.grpc);
     this.#http = new HttpServer(options.http);
+    this.#onRefused = options.onRefused;
   }
 
-  /** Serves on one more address. Rejects if it cannot be had. */
-  async listen(host: string, port: number): Promise<AddressInfo> {
+  /** Serves on one more address, in TLS if its policy is given. Rejects if the address cannot be had. */
+  async listen(host: string, port: number, tls?: TlsPolicy): Promise<AddressInfo> {
     const mux = new PortMux({
       grpc: (socket) => this.#grpc.accept(socket),
       http: (socket) => this.#http.accept(socket),
+      tls,
+      onRefused: this.#onRefused,
     });
     const address = await mux.listen(host, port);
     this.#muxes.push(mux);
@@ -36,5 +49,16 @@ export class ClientPort {
   async close(graceMs: number): Promise<void> {
     await Promise.all(this.#muxes.map((mux) => mux.close()));
     await Promise.all([this.#grpc.close(graceMs), this.#http.close(graceMs)]);
+  }
+}
+
+function grpcServer(wire: WireKind, options: GrpcServerOptions): GrpcServer {
+  switch (wire) {
+    case 'native':
+      return new NativeServer(options);
+    case 'grpc-js':
+      return new GrpcJsServer(options);
+    default:
+      return unreachable(wire);
   }
 }

@@ -7,10 +7,12 @@
  *     (nothing, for 10 s)       cut
  *
  * No more than the length of the preface is waited for, and what was read is put back for the server that is handed the
- * connection.
+ * connection. On a port that speaks TLS (tls/acceptor.ts) the handshake comes first, and what is looked at is what it has decrypted: a client that
+ * agreed on `h2` begins with the preface as well.
  */
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { addressOf, type OnRefused, TLS_HANDSHAKE, TlsAcceptor, type TlsPolicy } from '../tls/index.ts';
 import { Connections } from './connections.ts';
 
 const PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -25,19 +27,29 @@ export interface PortMuxOptions {
   readonly grpc: (socket: Socket) => void;
   readonly http: (socket: Socket) => void;
   readonly sniffMsMax?: number;
+  /** If the port is to speak TLS. */
+  readonly tls?: TlsPolicy | undefined;
+  /** Hears of connections that were cut because one end spoke TLS and the other did not, or because of who was there. */
+  readonly onRefused?: OnRefused | undefined;
 }
 
 export class PortMux {
   readonly #options: PortMuxOptions;
   readonly #server: Server;
+  readonly #door: TlsAcceptor | undefined;
+  readonly #onRefused: OnRefused;
   /** Those that have not shown yet what they speak. */
   readonly #undecided = new Connections();
 
   constructor(options: PortMuxOptions) {
     this.#options = options;
+    this.#onRefused = options.onRefused ?? (() => {});
+    if (options.tls !== undefined) {
+      this.#door = new TlsAcceptor(options.tls, (socket) => this.accept(socket), this.#onRefused);
+    }
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },
-      (socket) => this.accept(socket),
+      (socket) => (this.#door ?? this).accept(socket),
     );
   }
 
@@ -55,10 +67,11 @@ export class PortMux {
   /** Takes no more connections, and cuts those that have not shown what they speak. The others belong to their servers. */
   async close(): Promise<void> {
     this.#server.close();
+    this.#door?.close();
     await this.#undecided.close(0);
   }
 
-  /** Finds out what a new connection speaks, and hands it on. */
+  /** Finds out what a new connection speaks, decrypted if need be, and hands it on. */
   accept(socket: Socket): void {
     // Whatever becomes of the socket, its errors must not become ours.
     socket.on('error', () => socket.destroy());
@@ -75,6 +88,11 @@ export class PortMux {
     };
     const onData = (data: Buffer): void => {
       seen = Buffer.concat([seen, data]);
+      if (seen[0] === TLS_HANDSHAKE && this.#door === undefined) {
+        this.#onRefused({ address: addressOf(socket), error: 'TLS on a port that does not speak it' });
+        socket.destroy();
+        return;
+      }
       const length = Math.min(seen.length, PREFACE.length);
       if (!seen.subarray(0, length).equals(PREFACE.subarray(0, length))) handTo(this.#options.http);
       else if (length === PREFACE.length) {

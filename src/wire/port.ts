@@ -59,8 +59,11 @@ export interface DuplexStream extends SendStream {
 /** Answers one request with a stream of messages. */
 export type ServerStreamHandler = (request: Bytes, stream: SendStream, call: CallContext) => void | Promise<void>;
 
-/** Carries on a conversation. */
-export type DuplexHandler = (stream: DuplexStream, call: CallContext) => void;
+/**
+ * Carries on a conversation. What it throws, or what a listener throws, ends the call as with a UnaryHandler. One that works in turns of its own
+ * returns a promise: its rejection is what it throws there.
+ */
+export type DuplexHandler = (stream: DuplexStream, call: CallContext) => void | Promise<void>;
 
 export type Method =
   | { readonly kind: 'unary'; readonly handler: UnaryHandler }

@@ -4,11 +4,11 @@
  */
 
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../base/index.ts';
 import type { CallObserver } from './observer.ts';
 import type { Methods } from './port.ts';
 
-export interface GrpcServerOptions {
-  readonly methods: Methods;
+export interface GrpcLimits {
   /** Largest message taken from a client. A larger one is answered ResourceExhausted. */
   readonly requestBytesMax: number;
   /** Open calls on one connection, at most; the client holds back the rest. */
@@ -16,6 +16,13 @@ export interface GrpcServerOptions {
   /** How long a connection may be silent before it is asked for a sign of life, and how long it may take over that. */
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** A client that asks for a sign of life more often than this is sent away, by servers that can tell. */
+  readonly clientPingMinMs: number;
+}
+
+export interface GrpcServerOptions extends GrpcLimits {
+  readonly methods: Methods;
+  readonly clock: Clock;
   readonly observer: CallObserver;
   /** Hears of errors that are no answers: bugs of ours, of which the client sees Internal only. */
   readonly onError: (method: string, error: unknown) => void;

@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { LoadJob, LoadReport, WatchJob, WatchResult } from './load-job.ts';
+import type { LoadJob, LoadReport, LoadResults } from './load-job.ts';
 
 const LOAD_PROCESS = fileURLToPath(new URL('./load-process.ts', import.meta.url));
 
@@ -16,19 +16,19 @@ export interface Pauses {
 }
 
 /** Runs the job and gives its result. Rejects with the reason if the job fails or takes too long. */
-export async function runLoad(job: LoadJob, pauses: Pauses = {}): Promise<WatchResult | null> {
+export async function runLoad<J extends LoadJob>(job: J, pauses: Pauses = {}): Promise<LoadResults[J['kind']]> {
   const child = fork(LOAD_PROCESS, { execArgv: ['--import', import.meta.resolve('tsx')] });
   const endWithUs = (): void => void child.kill('SIGKILL');
   process.on('exit', endWithUs);
   let timer: NodeJS.Timeout | undefined;
   try {
-    return await new Promise<WatchResult | null>((resolve, reject) => {
-      const ms = JOB_OVERHEAD_MS_MAX + (job.kind === 'watch' ? job.warmMs + job.measureMs : 0);
+    return await new Promise<LoadResults[J['kind']]>((resolve, reject) => {
+      const ms = JOB_OVERHEAD_MS_MAX + workMs(job);
       timer = setTimeout(() => reject(new Error(`the load process was not done within ${ms} ms`)), ms);
       child.on('error', reject);
       child.on('exit', (code, signal) => reject(new Error(`the load process ended early: ${code ?? signal}`)));
       child.on('message', (message: LoadReport) => {
-        if (message.kind === 'done') resolve(message.result);
+        if (message.kind === 'done') resolve(message.result as LoadResults[J['kind']]);
         else if (message.kind === 'failed') reject(new Error(message.reason));
         else (pauses[message.kind]?.() ?? Promise.resolve()).then(() => child.send({}), reject);
       });
@@ -41,9 +41,20 @@ export async function runLoad(job: LoadJob, pauses: Pauses = {}): Promise<WatchR
   }
 }
 
-/** Runs a job that measures watchers. */
-export async function runWatchLoad(job: WatchJob, pauses?: Pauses): Promise<WatchResult> {
-  const result = await runLoad(job, pauses);
-  if (result === null) throw new Error('the load process measured nothing');
-  return result;
+/** How long a job means to take, apart from making ready. */
+function workMs(job: LoadJob): number {
+  switch (job.kind) {
+    case 'fill':
+    case 'hold':
+      return 0;
+    case 'put':
+      return job.measureMs;
+    case 'keepAlive':
+      return job.rounds * job.everyMs;
+    case 'watch':
+    case 'lease':
+      return job.warmMs + job.measureMs;
+    default:
+      return job satisfies never;
+  }
 }

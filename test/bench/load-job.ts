@@ -1,5 +1,6 @@
 /** What the bench asks a load process to do, and what it hears of it. All of it crosses a process boundary as JSON. */
 
+import type { LeasePlan } from './lease-load.ts';
 import type { Pace } from './put-load.ts';
 import type { WatcherPlan } from './watch-load.ts';
 
@@ -32,7 +33,61 @@ export interface WatchJob {
   readonly stuck: 'none' | 'alone' | 'shared';
 }
 
-export type LoadJob = FillJob | HoldJob | WatchJob;
+/** Puts to one key. */
+export interface PutJob {
+  readonly kind: 'put';
+  readonly port: number;
+  readonly putsInFlight: number;
+  readonly measureMs: number;
+}
+
+export interface PutResult {
+  readonly putsPerSecond: number;
+  /** The longest time in which no put was answered. */
+  readonly longestStallMs: number;
+}
+
+/** Grants the leases, renews them all at once, and then `rounds` times more, one round every so often; says `drained` with the leases alive. */
+export interface KeepAliveJob {
+  readonly kind: 'keepAlive';
+  readonly plan: LeasePlan;
+  readonly rounds: number;
+  readonly everyMs: number;
+}
+
+export interface KeepAliveResult {
+  readonly answered: number;
+  /** From the question to the answer. */
+  readonly longestMs: number;
+}
+
+/** Grants the leases, keeps them alive as fast as it goes, and revokes them. */
+export interface LeaseJob {
+  readonly kind: 'lease';
+  readonly plan: LeasePlan;
+  readonly warmMs: number;
+  readonly measureMs: number;
+}
+
+export interface LeaseResult {
+  readonly grantsPerSecond: number;
+  readonly keepAlivesPerSecond: number;
+  readonly revokesPerSecond: number;
+}
+
+export type LoadJob = FillJob | HoldJob | WatchJob | PutJob | KeepAliveJob | LeaseJob;
+
+/** What each kind of job gives. */
+export interface LoadResults {
+  readonly fill: null;
+  readonly hold: null;
+  readonly watch: WatchResult;
+  readonly put: PutResult;
+  readonly keepAlive: KeepAliveResult;
+  readonly lease: LeaseResult;
+}
+
+export type LoadResult = LoadResults[LoadJob['kind']];
 
 export interface WatchResult {
   readonly eventsPerSecond: number;
@@ -47,9 +102,9 @@ export interface WatchResult {
 
 /**
  * From the load process. `open`: the watchers are there and nothing is put yet; `drained`: they have received all, and are still
- * there. After each of these two it waits until it is told to go on.
+ * there (or its leases are). After each of these two it waits until it is told to go on.
  */
 export type LoadReport =
   | { readonly kind: 'open' | 'drained' }
-  | { readonly kind: 'done'; readonly result: WatchResult | null }
+  | { readonly kind: 'done'; readonly result: LoadResult }
   | { readonly kind: 'failed'; readonly reason: string };

@@ -7,7 +7,20 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fill } from './fill-load.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-import type { LoadJob, LoadReport, WatchJob, WatchResult } from './load-job.ts';
+import { grantLeases, KeepAliveLoad, revokeLeases } from './lease-load.ts';
+import type {
+  KeepAliveJob,
+  KeepAliveResult,
+  LeaseJob,
+  LeaseResult,
+  LoadJob,
+  LoadReport,
+  LoadResult,
+  PutJob,
+  PutResult,
+  WatchJob,
+  WatchResult,
+} from './load-job.ts';
 import { processorMs } from './process-usage.ts';
 import { PutLoad } from './put-load.ts';
 import { RawConnection } from './raw-client.ts';
@@ -15,6 +28,8 @@ import { createMessage, openWatchStream, WatchLoad } from './watch-load.ts';
 
 /** How long the last events may take to come when nothing more is put. */
 const DRAIN_WITHIN_MS = 60_000;
+/** Of puts that nobody watches. */
+const PUT_VALUE_BYTES = 256;
 
 /** Ends the process: whatever fails here makes the numbers worthless. */
 function fail(error: Error): void {
@@ -96,7 +111,62 @@ async function openStuck(job: WatchJob, watchers: WatchLoad): Promise<void> {
   if (shared === undefined) connection.stopReading();
 }
 
-async function run(job: LoadJob): Promise<WatchResult | null> {
+async function put({ port, putsInFlight, measureMs }: PutJob): Promise<PutResult> {
+  const puts = await PutLoad.open(port, { keys: ['load'], valueBytes: PUT_VALUE_BYTES, failed: fail });
+  const startedAt = performance.now();
+  puts.start({ putsInFlight });
+  await sleep(measureMs);
+  await puts.stop();
+  const putsPerSecond = (1000 * puts.done) / (performance.now() - startedAt);
+  puts.close();
+  return { putsPerSecond, longestStallMs: puts.longestStallMs };
+}
+
+async function keepAlive({ plan, rounds, everyMs }: KeepAliveJob): Promise<KeepAliveResult> {
+  await grantLeases(plan);
+  const load = await KeepAliveLoad.open(plan, fail);
+  await load.round();
+  await toldToGoOn('open');
+  // From beat to beat: a round that takes long does not put off the next.
+  const startedAt = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    await load.round();
+    await sleep(Math.max(0, startedAt + (round + 1) * everyMs - performance.now()));
+  }
+  await toldToGoOn('drained');
+  const { answered, longestMs } = load;
+  load.close();
+  return { answered, longestMs };
+}
+
+async function leases({ plan, warmMs, measureMs }: LeaseJob): Promise<LeaseResult> {
+  const perSecond = async (work: () => Promise<number>): Promise<number> => {
+    const startedAt = performance.now();
+    const count = await work();
+    return (1000 * count) / (performance.now() - startedAt);
+  };
+  const all = async (work: (of: typeof plan) => Promise<void>): Promise<number> => {
+    await work(plan);
+    return plan.leases;
+  };
+  await grantLeases(plan);
+  await revokeLeases(plan);
+  const grantsPerSecond = await perSecond(() => all(grantLeases));
+  const load = await KeepAliveLoad.open(plan, fail);
+  load.start();
+  await sleep(warmMs);
+  const keepAlivesPerSecond = await perSecond(async () => {
+    const before = load.answered;
+    await sleep(measureMs);
+    return load.answered - before;
+  });
+  await load.stop();
+  load.close();
+  const revokesPerSecond = await perSecond(() => all(revokeLeases));
+  return { grantsPerSecond, keepAlivesPerSecond, revokesPerSecond };
+}
+
+async function run(job: LoadJob): Promise<LoadResult> {
   switch (job.kind) {
     case 'fill':
       await fill(job);
@@ -110,6 +180,12 @@ async function run(job: LoadJob): Promise<WatchResult | null> {
     }
     case 'watch':
       return watch(job);
+    case 'put':
+      return put(job);
+    case 'keepAlive':
+      return keepAlive(job);
+    case 'lease':
+      return leases(job);
     default:
       return job satisfies never;
   }

@@ -17,6 +17,9 @@ const OPEN_LOOP_TICK_MS = 1;
 export class PutLoad implements Sink {
   /** Puts that were answered. */
   done = 0;
+  /** The longest time in which none was answered, with some in flight. */
+  longestStallMs = 0;
+  #answeredAt = 0;
   #connection: RawConnection | undefined;
   readonly #headers: Buffer;
   readonly #messages: readonly Buffer[];
@@ -48,6 +51,7 @@ export class PutLoad implements Sink {
 
   start(pace: Pace): void {
     this.#isStopped = false;
+    this.#answeredAt = performance.now();
     if ('putsInFlight' in pace) {
       this.#inFlight = pace.putsInFlight;
       for (let i = 0; i < pace.putsInFlight; i++) this.#put();
@@ -89,6 +93,9 @@ export class PutLoad implements Sink {
       return;
     }
     this.done += 1;
+    const now = performance.now();
+    this.longestStallMs = Math.max(this.longestStallMs, now - this.#answeredAt);
+    this.#answeredAt = now;
     if (!this.#isStopped && this.#inFlight > 0) this.#put();
     else if (this.done === this.#sent) this.#drained?.();
   }

@@ -7,7 +7,8 @@
  */
 
 import { eventLoopHold } from './event-loop-hold.ts';
-import { runWatchLoad } from './load-child.ts';
+import { runLoad } from './load-child.ts';
+import type { WatchResult } from './load-job.ts';
 import type { Pace } from './put-load.ts';
 import { less, type Measured, more, plain } from './sample.ts';
 import type { BenchServer } from './server-process.ts';
@@ -78,8 +79,8 @@ function watch(
   streams: number,
   keys: readonly string[],
   pace: Pace,
-): ReturnType<typeof runWatchLoad> {
-  return runWatchLoad({
+): Promise<WatchResult> {
+  return runLoad({
     kind: 'watch',
     port: server.port,
     pid: server.pid,

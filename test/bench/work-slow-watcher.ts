@@ -9,7 +9,7 @@
  * is subtracted.
  */
 
-import { runWatchLoad } from './load-child.ts';
+import { runLoad } from './load-child.ts';
 import type { WatchJob } from './load-job.ts';
 import { less, type Measured, plain } from './sample.ts';
 import type { BenchServer } from './server-process.ts';
@@ -70,7 +70,7 @@ async function run(stage: Stage, server: BenchServer, stuck: WatchJob['stuck']):
     stuck,
   };
   let grownBytes = 0;
-  const result = await runWatchLoad(job, {
+  const result = await runLoad(job, {
     drained: async () => {
       grownBytes = (await server.settledMemoryBytes()) - memoryBytesBefore;
     },

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type Author, NOBODY } from '../../src/auth/index.ts';
 import {
   decodeAlarm,
   decodeInternalRequest,
@@ -20,13 +21,14 @@ const request = fc.oneof(
 test('what is wrapped is unwrapped, and within the bound on its size', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), kind, request, (id, of, bytes) => {
-      const encoded = encodeInternalRequest({ id, kind: of, request: bytes });
+      const encoded = encodeInternalRequest({ id, kind: of, request: bytes, by: NOBODY });
       expect(encoded.length).toBeLessThanOrEqual(internalRequestBytes(bytes.length));
       const decoded = decodeInternalRequest(encoded);
       expect({ ...decoded, request: Buffer.from(decoded.request).equals(bytes) }).toEqual({
         id,
         kind: of,
         request: true,
+        by: NOBODY,
       });
     }),
     { seed: 31, numRuns: 300 },
@@ -35,20 +37,27 @@ test('what is wrapped is unwrapped, and within the bound on its size', () => {
 
 test('it is an InternalRaftRequest', () => {
   const put = pb.PutRequest.encode({ key: Buffer.from('k'), value: Buffer.from('v') }).finish();
-  const decoded = pb.InternalRaftRequest.decode(encodeInternalRequest({ id: 1000, kind: 'put', request: put }));
+  const decoded = pb.InternalRaftRequest.decode(
+    encodeInternalRequest({ id: 1000, kind: 'put', request: put, by: NOBODY }),
+  );
   expect(decoded.toJSON()).toEqual({ header: { ID: '1000' }, put: { key: 'aw==', value: 'dg==' } });
 });
 
 test('one that etcd made is read, and a kind that we do not know keeps its number', () => {
   const header = { ID: 77, username: 'root', auth_revision: 3 };
-  const encoded = pb.InternalRaftRequest.encode({ ID: 5, header, lease_grant: { TTL: 9 } }).finish();
-  const request_ = pb.LeaseGrantRequest.encode({ TTL: 9 }).finish();
-  expect(decodeInternalRequest(encoded)).toEqual({ id: 77, kind: 'unknown', field: 8, request: expect.anything() });
+  const encoded = pb.InternalRaftRequest.encode({ ID: 5, header, range: { limit: 9 } }).finish();
+  const request_ = pb.RangeRequest.encode({ limit: 9 }).finish();
+  expect(decodeInternalRequest(encoded)).toMatchObject({
+    id: 77,
+    kind: 'unknown',
+    field: 3,
+    request: expect.anything(),
+  });
   expect(Buffer.from(decodeInternalRequest(encoded).request)).toEqual(Buffer.from(request_));
 });
 
 test('an entry of nothing is of an unknown kind', () => {
-  expect(decodeInternalRequest(new Uint8Array(0))).toEqual({
+  expect(decodeInternalRequest(new Uint8Array(0))).toMatchObject({
     id: 0,
     kind: 'unknown',
     field: 0,
@@ -96,4 +105,12 @@ test('an AlarmRequest goes both ways', () => {
     ),
     { seed: 33 },
   );
+});
+
+test('on whose behalf a request is made goes with it', () => {
+  const authors: readonly Author[] = [NOBODY, 'member', { username: 'al\u00efce', authRevision: 300 }];
+  for (const by of authors) {
+    const request = encodeAlarm({ kind: 'alarm', action: 'get', memberId: 1n, alarm: 'none' });
+    expect(decodeInternalRequest(encodeInternalRequest({ id: 9, kind: 'alarm', request, by })).by).toEqual(by);
+  }
 });

@@ -18,7 +18,46 @@ export interface Fields {
 }
 export type FieldValue = string | number | boolean | Fields | readonly FieldValue[] | undefined;
 
-export type Method = 'Range' | 'Put' | 'DeleteRange' | 'Txn' | 'Compact' | 'HashKV' | 'Status' | 'MemberList';
+export type Method =
+  | 'Range'
+  | 'Put'
+  | 'DeleteRange'
+  | 'Txn'
+  | 'Compact'
+  | 'HashKV'
+  | 'Status'
+  | 'MemberList'
+  | 'LeaseGrant'
+  | 'LeaseRevoke'
+  | 'LeaseTimeToLive'
+  | 'LeaseLeases'
+  | AuthMethod
+  | 'Unlock'
+  | 'Proclaim'
+  | 'Leader'
+  | 'Resign';
+/** Methods that are conversations. */
+export type StreamMethod = 'Watch' | 'LeaseKeepAlive' | WaitingMethod;
+/** One request, and one answer or more that others decide the time of: told as a conversation, so that those can have their say. */
+export type WaitingMethod = 'Lock' | 'Campaign' | 'Observe';
+
+export type AuthMethod =
+  | 'AuthEnable'
+  | 'AuthDisable'
+  | 'Authenticate'
+  | 'UserAdd'
+  | 'UserGet'
+  | 'UserList'
+  | 'UserDelete'
+  | 'UserChangePassword'
+  | 'UserGrantRole'
+  | 'UserRevokeRole'
+  | 'RoleAdd'
+  | 'RoleGet'
+  | 'RoleList'
+  | 'RoleDelete'
+  | 'RoleGrantPermission'
+  | 'RoleRevokePermission';
 
 export type Until =
   /** This many answers more. */
@@ -35,12 +74,14 @@ interface Common {
   readonly note?: string;
   /** The reason, by its name in known-differences.ts, why the two sides may answer this step differently. */
   readonly differs?: DifferenceName;
+  /** The user whose token the call or stream goes with: of his last Authenticate in this transcript. */
+  readonly as?: string;
 }
 
 export type Step = Common &
   (
     | { readonly kind: 'call'; readonly method: Method; readonly request: Fields }
-    | { readonly kind: 'open'; readonly stream: string }
+    | { readonly kind: 'open'; readonly stream: string; readonly method: StreamMethod }
     | { readonly kind: 'send'; readonly stream: string; readonly request: Fields }
     | { readonly kind: 'halfClose'; readonly stream: string }
     | { readonly kind: 'read'; readonly stream: string; readonly until: Until }
@@ -61,7 +102,32 @@ export const txn = (request: Fields): Step => call('Txn', request);
 export const compact = (revision: number, fields: Fields = {}): Step => call('Compact', { revision, ...fields });
 export const hash = (revision: number): Step => call('HashKV', { revision });
 
+/** Seconds. */
+export const grant = (TTL: number, fields: Fields = {}): Step => call('LeaseGrant', { TTL, ...fields });
+export const revoke = (ID: number | string): Step => call('LeaseRevoke', { ID });
+export const timeToLive = (ID: number | string, fields: Fields = {}): Step =>
+  call('LeaseTimeToLive', { ID, ...fields });
+export const leases = (): Step => call('LeaseLeases', {});
+
 const call = (method: Method, request: Fields): Step => ({ kind: 'call', method, request });
+
+export const unlock = (key: string): Step => call('Unlock', { key });
+export const proclaim = (leader: Fields | undefined, value: string): Step => call('Proclaim', { leader, value });
+export const leader = (name: string): Step => call('Leader', { name });
+export const resign = (leader?: Fields): Step => call('Resign', { leader });
+
+/** Asks, on a stream of its own; the answer is read when it should be there. */
+export const begin = (stream: string, method: WaitingMethod, request: Fields): readonly Step[] => [
+  open(stream, method),
+  { kind: 'send', stream, request },
+  halfClose(stream),
+];
+
+/** A request of the Auth service. */
+export const auth = (method: AuthMethod, request: Fields = {}): Step => call(method, request);
+
+/** The same step, by a user. */
+export const by = (user: string, step: Step): Step => ({ ...step, as: user });
 
 // The operations of a transaction.
 export const opRange = (key: string, fields: Fields = {}): Fields => ({ request_range: { key, ...fields } });
@@ -71,8 +137,9 @@ export const opPut = (key: string, value: string, fields: Fields = {}): Fields =
 export const opDel = (key: string, fields: Fields = {}): Fields => ({ request_delete_range: { key, ...fields } });
 export const opTxn = (request: Fields): Fields => ({ request_txn: request });
 
-// Watch streams.
-export const open = (stream: string): Step => ({ kind: 'open', stream });
+// Streams: of watches, if nothing is said.
+export const open = (stream: string, method: StreamMethod = 'Watch'): Step => ({ kind: 'open', stream, method });
+export const keepAlive = (stream: string, ID: number): Step => ({ kind: 'send', stream, request: { ID } });
 export const create = (stream: string, create_request: Fields): Step => ({
   kind: 'send',
   stream,

@@ -6,7 +6,7 @@
  */
 
 import { ERRORS, Status } from '../../src/base/index.ts';
-import type { Answer, Outcome } from './session.ts';
+import type { Answer, AnswerValue, Outcome } from './session.ts';
 
 interface Forgiven {
   readonly field: string;
@@ -28,12 +28,17 @@ const answers = (outcome: Outcome): readonly Answer[] => ('answers' in outcome ?
 
 export type DifferenceName =
   | 'orderOfFaults'
+  | 'timeLeft'
+  | 'leaseOrder'
   | 'unknownSort'
   | 'hashAtCompaction'
   | 'catchUpSlices'
   | 'cancelUnknown'
   | 'negativeStart'
-  | 'negativeId';
+  | 'negativeId'
+  | 'recipeStatus'
+  | 'deadLease'
+  | 'noPasswordUser';
 
 /** The answer to a watch that is refused. */
 const refusedWatch = (reference: Outcome, reason: string): Outcome => ({
@@ -66,7 +71,30 @@ function joined(all: readonly Answer[]): readonly Answer[] {
   return rest;
 }
 
+const sorted = (all: readonly AnswerValue[]): readonly AnswerValue[] =>
+  all
+    .map((one) => JSON.stringify(one))
+    .sort()
+    .map((text) => JSON.parse(text) as AnswerValue);
+
 export const DIFFERENCES: Readonly<Record<DifferenceName, Difference>> = {
+  timeLeft: {
+    why: 'a second may have begun between two questions; and etcd tells keys in the order of a hash map',
+    expected: (reference) => reference,
+    comparable: (outcome) => {
+      if (!('answer' in outcome)) return outcome;
+      const { keys } = outcome.answer;
+      return { answer: { ...outcome.answer, TTL: 'some', ...(Array.isArray(keys) ? { keys: sorted(keys) } : {}) } };
+    },
+  },
+  leaseOrder: {
+    why: 'etcd lists leases by what is left of them, or in no order; here they are listed in the order of granting',
+    expected: (reference) => reference,
+    comparable: (outcome) =>
+      'answer' in outcome && Array.isArray(outcome.answer['leases'])
+        ? { answer: { ...outcome.answer, leases: sorted(outcome.answer['leases']) } }
+        : outcome,
+  },
   unknownSort: {
     why: '3.4 takes an order that it does not know for none; since 3.5 it is refused',
     expected: () => ({ error: { code: Status.invalidArgument, message: 'etcdserver: invalid sort option' } }),
@@ -100,8 +128,32 @@ export const DIFFERENCES: Readonly<Record<DifferenceName, Difference>> = {
     why: '3.4 confirms the watch and then never tells it anything; since 3.5 it is refused',
     expected: (reference) => refusedWatch(reference, 'etcdserver: mvcc: required revision has been compacted'),
   },
+  noPasswordUser: {
+    why: 'etcd says that such a user has no password; here the answer is that to a wrong one, for whoever asks',
+    expected: () => ({ error: { code: ERRORS.authFailed.status, message: ERRORS.authFailed.text } }),
+  },
   negativeId: {
     why: 'etcd takes negative ids, of which -1 means every watch of the stream; here they are refused',
     expected: (reference) => refusedWatch(reference, 'mvcc: watch ID must not be negative or beyond 2^53'),
+  },
+  recipeStatus: {
+    why: 'what KV or Lease refuse within a recipe, etcd passes on as Unknown; here it keeps its status, which clients go by',
+    expected: (reference) => {
+      const code = (message: string): Status =>
+        Object.values(ERRORS).find(({ text }) => text === message)?.status ?? Status.unknown;
+      if ('error' in reference) {
+        const { message } = reference.error;
+        return { error: { code: code(message), message } };
+      }
+      if (!('ended' in reference) || reference.ended === undefined) return reference;
+      return { ...reference, ended: { ...reference.ended, code: code(reference.ended.message) } };
+    },
+  },
+  deadLease: {
+    why: '3.4 says that it holds the lock when the lease has gone meanwhile, and the key with it; since 3.5 it is an error',
+    expected: () => ({
+      answers: [],
+      ended: { code: ERRORS.sessionExpired.status, message: ERRORS.sessionExpired.text },
+    }),
   },
 };

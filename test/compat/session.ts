@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import { type Bytes, present } from '../../src/base/index.ts';
 import { type Client, ClientError, connect, type RawStream, type StreamStatus } from '../../src/client/index.ts';
-import { etcdserverpb } from '../../src/gen/etcd.js';
-import type { Fields, FieldValue, Method, Step, Until } from './exchange.ts';
+import { etcdserverpb, v3electionpb, v3lockpb } from '../../src/gen/etcd.js';
+import type { Fields, FieldValue, Method, Step, StreamMethod, Until } from './exchange.ts';
 
 /** A message as text and numbers. */
 export interface Answer {
@@ -37,11 +37,14 @@ interface Call {
 
 const codec = (type: unknown): Codec => type as Codec;
 
-const rpc = (path: string, request: unknown, response: unknown): Call => ({
-  path: `/etcdserverpb.${path}`,
+const rpc = (path: string, request: unknown, response: unknown, packageName = 'etcdserverpb'): Call => ({
+  path: `/${packageName}.${path}`,
   request: codec(request),
   response: codec(response),
 });
+
+const election = (method: string, request: unknown, response: unknown): Call =>
+  rpc(`Election/${method}`, request, response, 'v3electionpb');
 
 const CALLS: Readonly<Record<Method, Call>> = {
   Range: rpc('KV/Range', etcdserverpb.RangeRequest, etcdserverpb.RangeResponse),
@@ -52,11 +55,65 @@ const CALLS: Readonly<Record<Method, Call>> = {
   HashKV: rpc('Maintenance/HashKV', etcdserverpb.HashKVRequest, etcdserverpb.HashKVResponse),
   Status: rpc('Maintenance/Status', etcdserverpb.StatusRequest, etcdserverpb.StatusResponse),
   MemberList: rpc('Cluster/MemberList', etcdserverpb.MemberListRequest, etcdserverpb.MemberListResponse),
+  LeaseGrant: rpc('Lease/LeaseGrant', etcdserverpb.LeaseGrantRequest, etcdserverpb.LeaseGrantResponse),
+  LeaseRevoke: rpc('Lease/LeaseRevoke', etcdserverpb.LeaseRevokeRequest, etcdserverpb.LeaseRevokeResponse),
+  LeaseTimeToLive: rpc(
+    'Lease/LeaseTimeToLive',
+    etcdserverpb.LeaseTimeToLiveRequest,
+    etcdserverpb.LeaseTimeToLiveResponse,
+  ),
+  LeaseLeases: rpc('Lease/LeaseLeases', etcdserverpb.LeaseLeasesRequest, etcdserverpb.LeaseLeasesResponse),
+  AuthEnable: rpc('Auth/AuthEnable', etcdserverpb.AuthEnableRequest, etcdserverpb.AuthEnableResponse),
+  AuthDisable: rpc('Auth/AuthDisable', etcdserverpb.AuthDisableRequest, etcdserverpb.AuthDisableResponse),
+  Authenticate: rpc('Auth/Authenticate', etcdserverpb.AuthenticateRequest, etcdserverpb.AuthenticateResponse),
+  UserAdd: rpc('Auth/UserAdd', etcdserverpb.AuthUserAddRequest, etcdserverpb.AuthUserAddResponse),
+  UserGet: rpc('Auth/UserGet', etcdserverpb.AuthUserGetRequest, etcdserverpb.AuthUserGetResponse),
+  UserList: rpc('Auth/UserList', etcdserverpb.AuthUserListRequest, etcdserverpb.AuthUserListResponse),
+  UserDelete: rpc('Auth/UserDelete', etcdserverpb.AuthUserDeleteRequest, etcdserverpb.AuthUserDeleteResponse),
+  UserChangePassword: rpc(
+    'Auth/UserChangePassword',
+    etcdserverpb.AuthUserChangePasswordRequest,
+    etcdserverpb.AuthUserChangePasswordResponse,
+  ),
+  UserGrantRole: rpc(
+    'Auth/UserGrantRole',
+    etcdserverpb.AuthUserGrantRoleRequest,
+    etcdserverpb.AuthUserGrantRoleResponse,
+  ),
+  UserRevokeRole: rpc(
+    'Auth/UserRevokeRole',
+    etcdserverpb.AuthUserRevokeRoleRequest,
+    etcdserverpb.AuthUserRevokeRoleResponse,
+  ),
+  RoleAdd: rpc('Auth/RoleAdd', etcdserverpb.AuthRoleAddRequest, etcdserverpb.AuthRoleAddResponse),
+  RoleGet: rpc('Auth/RoleGet', etcdserverpb.AuthRoleGetRequest, etcdserverpb.AuthRoleGetResponse),
+  RoleList: rpc('Auth/RoleList', etcdserverpb.AuthRoleListRequest, etcdserverpb.AuthRoleListResponse),
+  RoleDelete: rpc('Auth/RoleDelete', etcdserverpb.AuthRoleDeleteRequest, etcdserverpb.AuthRoleDeleteResponse),
+  RoleGrantPermission: rpc(
+    'Auth/RoleGrantPermission',
+    etcdserverpb.AuthRoleGrantPermissionRequest,
+    etcdserverpb.AuthRoleGrantPermissionResponse,
+  ),
+  RoleRevokePermission: rpc(
+    'Auth/RoleRevokePermission',
+    etcdserverpb.AuthRoleRevokePermissionRequest,
+    etcdserverpb.AuthRoleRevokePermissionResponse,
+  ),
+  Unlock: rpc('Lock/Unlock', v3lockpb.UnlockRequest, v3lockpb.UnlockResponse, 'v3lockpb'),
+  Proclaim: election('Proclaim', v3electionpb.ProclaimRequest, v3electionpb.ProclaimResponse),
+  Leader: election('Leader', v3electionpb.LeaderRequest, v3electionpb.LeaderResponse),
+  Resign: election('Resign', v3electionpb.ResignRequest, v3electionpb.ResignResponse),
 };
-const WATCH = rpc('Watch/Watch', etcdserverpb.WatchRequest, etcdserverpb.WatchResponse);
+const STREAMS: Readonly<Record<StreamMethod, Call>> = {
+  Watch: rpc('Watch/Watch', etcdserverpb.WatchRequest, etcdserverpb.WatchResponse),
+  LeaseKeepAlive: rpc('Lease/LeaseKeepAlive', etcdserverpb.LeaseKeepAliveRequest, etcdserverpb.LeaseKeepAliveResponse),
+  Lock: rpc('Lock/Lock', v3lockpb.LockRequest, v3lockpb.LockResponse, 'v3lockpb'),
+  Campaign: election('Campaign', v3electionpb.CampaignRequest, v3electionpb.CampaignResponse),
+  Observe: election('Observe', v3electionpb.LeaderRequest, v3electionpb.LeaderResponse),
+};
 
 /** Fields of bytes, wherever they stand. */
-const BYTES_FIELDS: ReadonlySet<string> = new Set(['key', 'range_end', 'value']);
+const BYTES_FIELDS: ReadonlySet<string> = new Set(['key', 'range_end', 'value', 'name']);
 
 /** Two servers never agree on these; that they are there at all is compared. */
 const IDENTITY_FIELDS: ReadonlySet<string> = new Set(['cluster_id', 'member_id', 'raft_term']);
@@ -68,6 +125,7 @@ const BYTES_SHOWN_MAX = 200;
 const READ_WITHIN_MS = 10_000;
 
 interface OpenStream {
+  readonly call: Call;
   readonly raw: RawStream;
   readonly received: Answer[];
   ended: StreamStatus | undefined;
@@ -77,6 +135,7 @@ interface OpenStream {
 export class Session {
   readonly #client: Client;
   readonly #streams = new Map<string, OpenStream>();
+  readonly #tokens = new Map<string, string>();
   readonly #readWithinMs: number;
 
   constructor(endpoint: string, readWithinMs: number = READ_WITHIN_MS) {
@@ -87,12 +146,12 @@ export class Session {
   run(step: Step): Promise<Outcome> {
     switch (step.kind) {
       case 'call':
-        return this.#call(CALLS[step.method], step.request);
+        return this.#call(step);
       case 'open':
-        this.#open(step.stream);
+        this.#open(step.stream, STREAMS[step.method], this.#tokenOf(step));
         break;
       case 'send':
-        this.#stream(step.stream).raw.send(encode(WATCH.request, step.request));
+        this.#send(this.#stream(step.stream), step.request);
         break;
       case 'halfClose':
         this.#stream(step.stream).raw.halfClose();
@@ -110,29 +169,53 @@ export class Session {
     this.#client.close();
   }
 
-  async #call(call: Call, request: Fields): Promise<Outcome> {
+  async #call(step: Step & { readonly kind: 'call' }): Promise<Outcome> {
+    const { method, request } = step;
+    const call = CALLS[method];
     try {
-      const response = await this.#client.raw(call.path, encode(call.request, request));
-      return { answer: decode(call.response, response) };
+      const response = await this.#client.raw(call.path, encode(call.request, request), { token: this.#tokenOf(step) });
+      const answer = decode(call.response, response);
+      return { answer: method === 'Authenticate' ? this.#authenticated(request, answer) : answer };
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       return { error: { code: error.status, message: error.message } };
     }
   }
 
-  #open(name: string): void {
+  #send({ call, raw }: OpenStream, request: Fields): void {
+    raw.send(encode(call.request, request));
+  }
+
+  /** Remembers the token; of what it is like, the form is compared. */
+  #authenticated({ name }: Fields, answer: Answer): Answer {
+    const { token } = answer;
+    if (typeof token !== 'string' || typeof name !== 'string') return answer;
+    this.#tokens.set(name, token);
+    return { ...answer, token: token.replace(/^[A-Za-z]{16}\.\d+$/, 'letters.index') };
+  }
+
+  #tokenOf({ as: user }: Step): string {
+    return user === undefined ? '' : (this.#tokens.get(user) ?? user);
+  }
+
+  #open(name: string, call: Call, token: string): void {
     const received: Answer[] = [];
     const stream: OpenStream = {
-      raw: this.#client.rawStream(WATCH.path, {
-        onMessage: (message) => {
-          received.push(decode(WATCH.response, message));
-          stream.wake?.();
+      call,
+      raw: this.#client.rawStream(
+        call.path,
+        {
+          onMessage: (message) => {
+            received.push(decode(call.response, message));
+            stream.wake?.();
+          },
+          onEnd: (status) => {
+            stream.ended = status;
+            stream.wake?.();
+          },
         },
-        onEnd: (status) => {
-          stream.ended = status;
-          stream.wake?.();
-        },
-      }),
+        { token },
+      ),
       received,
       ended: undefined,
       wake: undefined,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Bytes, bytesOf } from '../../src/base/index.ts';
+import { Leases } from '../../src/lease/index.ts';
 import {
   type AlarmRequest,
   costBytes,
@@ -11,6 +12,7 @@ import { type Backend, type PutOperation, Store, type TxnOperation } from '../..
 
 /** Records and state in maps: enough for a machine. */
 class MapBackend implements Backend, StateBackend {
+  readonly items = new Map<string, Bytes>();
   readonly #records = new Map<string, Bytes>();
   readonly #state = new Map<string, Bytes>();
   getRecord(main: number, sub: number): Bytes | undefined {
@@ -29,10 +31,17 @@ class MapBackend implements Backend, StateBackend {
   putState(name: string, value: Bytes): void {
     this.#state.set(name, value);
   }
+  putItem(kind: string, name: string, value: Bytes): void {
+    this.items.set(`${kind}/${name}`, value);
+  }
+  deleteItem(kind: string, name: string): void {
+    this.items.delete(`${kind}/${name}`);
+  }
 }
 
 function machineOn(backend: MapBackend): Machine {
-  return new Machine(new Store(backend, () => false), backend);
+  const leases = new Leases();
+  return new Machine(new Store(backend, leases), backend, leases);
 }
 
 const put = (key: string, value: string): PutOperation => ({

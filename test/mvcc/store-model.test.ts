@@ -7,6 +7,7 @@ import type { Arbitrary } from 'fast-check';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RequestError } from '../../src/base/index.ts';
+import type { Leases } from '../../src/lease/index.ts';
 import {
   type CompactionJob,
   type DeleteRangeOperation,
@@ -18,6 +19,7 @@ import {
   Store,
   type TxnOperation,
 } from '../../src/mvcc/index.ts';
+import { leasesOf } from '../support/lease-book.ts';
 import { RecordMap } from '../support/record-map.ts';
 import { NaiveStore } from './naive-store.ts';
 import { deleteRange, LEASE, put, rangeOperation, txn } from './operation-arbitraries.ts';
@@ -69,6 +71,7 @@ type Underway =
 class Pair {
   readonly records = new RecordMap();
   readonly naive = new NaiveStore(new Set([LEASE]));
+  leases: Leases = leasesOf(LEASE);
   store = this.#open();
   underway: Underway[] = [];
   jobs: CompactionJob[] = [];
@@ -149,7 +152,8 @@ class Pair {
   }
 
   #open(): Store {
-    const store = new Store(this.records, (id) => id === LEASE);
+    this.leases = leasesOf(LEASE);
+    const store = new Store(this.records, this.leases);
     for (const record of this.records.scan()) store.restore(record);
     store.restoreDone(this.records.mark);
     return store;
@@ -158,7 +162,10 @@ class Pair {
   checkPlace(): void {
     expect(this.store.currentRevision).toBe(this.naive.current);
     expect(this.store.compactRevision).toBe(this.naive.compacted);
-    expect(this.store.keys).toBe(this.naive.pairs({ key: '', end: '\u0100' }, this.naive.current).length);
+    const pairs = this.naive.pairs({ key: '', end: '\u0100' }, this.naive.current);
+    expect(this.store.keys).toBe(pairs.length);
+    const leased = pairs.filter(({ lease }) => lease === LEASE).map(({ key }) => key);
+    expect([...this.leases.keysOf(LEASE)].sort()).toEqual(leased.sort());
   }
 
   /** All of history that may be asked for. */

@@ -12,6 +12,7 @@ import {
   Store,
   StoreDamagedError,
 } from '../../src/mvcc/index.ts';
+import { leasesOf } from '../support/lease-book.ts';
 import { RecordMap } from '../support/record-map.ts';
 
 const LEASE = 7n;
@@ -53,7 +54,7 @@ function isThere(key: Key): Compare {
 }
 
 function newStore(records = new RecordMap()): { store: Store; records: RecordMap } {
-  return { store: new Store(records, (id) => id === LEASE), records };
+  return { store: new Store(records, leasesOf(LEASE)), records };
 }
 
 /** What a pair says: 'key=value'. */

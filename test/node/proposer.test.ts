@@ -19,6 +19,9 @@ class HeldLog implements ReplicatedLog {
   propose(data: Bytes, failed: (error: RequestError) => void): void {
     this.proposed.push({ id: decodeInternalRequest(data).id, failed });
   }
+  proposeAsLeader(_term: number, data: Bytes, failed: (error: RequestError) => void): void {
+    this.propose(data, failed);
+  }
   readIndex(): Promise<number> {
     return Promise.resolve(0);
   }

@@ -9,6 +9,7 @@ import {
   BULK_QUEUE_BYTES_MAX,
   BULK_UNACKED_BYTES_MAX,
   CHECK_MS,
+  channelOpener,
   PEER_MESSAGE_BYTES_MAX,
   type PeerObserver,
   type PeerTransport,
@@ -423,8 +424,13 @@ describe('asking who is in the cluster', () => {
     const [gone, dead] = await world.serve('1', inbox);
     await gone.close();
     const [, port] = await world.serve('2', inbox);
-    expect(await askMembers([url(dead), 'nonsense', url(port)])).toEqual({ clusterId: 0xc1n, members: [] });
-    await expect(askMembers([url(dead), 'nonsense'])).rejects.toThrow(/no member told .*ECONNREFUSED.*nonsense: /);
-    await expect(askMembers([])).rejects.toThrow('there was none to ask');
+    expect(await askMembers([url(dead), 'nonsense', url(port)], channelOpener())).toEqual({
+      clusterId: 0xc1n,
+      members: [],
+    });
+    await expect(askMembers([url(dead), 'nonsense'], channelOpener())).rejects.toThrow(
+      /no member told .*ECONNREFUSED.*nonsense: /,
+    );
+    await expect(askMembers([], channelOpener())).rejects.toThrow('there was none to ask');
   });
 });

@@ -2,13 +2,15 @@
  * What must hold among members whose state is known from outside: their logs (member-log.ts), what they send, and what they say of
  * themselves. Thesis figure 3.2, and the promises about disks that it rests on.
  *
+ * - Log matching: entries of the same index and term hold the same, and follow the same.
  * - At most one leader a term; nobody votes twice in a term; nobody votes, or accepts entries, before that is on disk.
  * - A leader has everything that was committed before its term. What it commits is on the disks of a majority (of both, in a joint one).
  * - What is committed never changes, and is the same for all. Nothing is applied that is not committed and on the own disk.
  * - A store is at exactly the revision that the entries applied have made.
  */
 
-import { raftId } from '../../src/codec/index.ts';
+import { type Bytes, equalBytes } from '../../src/base/index.ts';
+import { type Entry, raftId } from '../../src/codec/index.ts';
 import type { Message } from '../../src/raft/index.ts';
 import type { History } from './history.ts';
 import type { MemberLog } from './member-log.ts';
@@ -53,6 +55,9 @@ export class Consensus {
   /** By index, the term in which it was first known to be committed. */
   readonly #committedDuring: number[] = [0];
 
+  /** Every entry that was ever in a log, by 'index/term'. */
+  readonly #entries = new Map<string, { readonly data: Bytes; readonly termBefore: number | undefined }>();
+
   constructor(history: History, logs: ReadonlyMap<string, MemberLog>) {
     this.#history = history;
     this.#logs = logs;
@@ -60,6 +65,19 @@ export class Consensus {
 
   get leaders(): number {
     return this.#leaders.size;
+  }
+
+  /** Somebody's log takes an entry in, behind one of `termBefore` (undefined: that one is gone). By induction, whole logs match. */
+  entered({ index, term, data }: Entry, termBefore: number | undefined): void {
+    const place = `${index}/${term}`;
+    const known = this.#entries.get(place);
+    if (known === undefined) {
+      this.#entries.set(place, { data: Uint8Array.from(data), termBefore });
+      return;
+    }
+    ensure(equalBytes(known.data, data), () => `there are two entries ${place}, and they are not the same`);
+    const follows = termBefore === undefined || known.termBefore === undefined || termBefore === known.termBefore;
+    ensure(follows, () => `entry ${place} follows one of term ${known.termBefore}, and one of term ${termBefore}`);
   }
 
   /** A member lets a message go. */
@@ -96,6 +114,7 @@ export class Consensus {
 
   /** What a member has done as a leader; also to be looked at when it dies in the middle of a step. */
   led(look: Look, marks: LifeMarks): void {
+    const ledBefore = marks.ledTerm === look.term;
     // One that has just committed its own removal leads no more.
     if (look.isLeader) marks.ledTerm = look.term;
     if (marks.ledTerm !== look.term) return;
@@ -103,7 +122,14 @@ export class Consensus {
     const { doubt } = marks;
     marks.doubt = undefined;
     if (doubt !== undefined) ensure(doubt.isSettled(), () => doubt.what);
-    if (look.commit > marks.leaderCommit) this.#commits(look, marks);
+    if (look.commit > marks.leaderCommit) {
+      const committed = look.log.appended.termAt(look.commit);
+      ensure(
+        !ledBefore || committed === look.term,
+        () => `${look.id} leads term ${look.term} and commits ${look.commit}/${committed}, of an earlier one`,
+      );
+      this.#commits(look, marks);
+    }
     marks.leaderCommit = look.commit;
   }
 

@@ -12,6 +12,8 @@ import {
   decodeCompaction,
   decodeDeleteRange,
   decodeInternalRequest,
+  decodeLeaseGrant,
+  decodeLeaseRevoke,
   decodePut,
   decodeTxn,
   type Entry,
@@ -72,8 +74,19 @@ export class History {
   /** By revision: where its events begin. */
   readonly #firstEvent: number[] = [0, 0, 0];
   readonly #now = new Map<string, Pair>();
+  readonly #leases = new Set<bigint>();
+  /** Keys that hang on one. */
+  readonly #leaseOf = new Map<string, bigint>();
   revision = 1;
   compacted = -1;
+
+  /** Told of each lease that is revoked, and of the revision that this makes (or leaves). */
+  onRevoked: (id: bigint) => void = () => undefined;
+
+  /** How many leases there are. */
+  get leases(): number {
+    return this.#leases.size;
+  }
 
   /** Index of the last entry known to be committed. */
   get lastIndex(): number {
@@ -130,7 +143,16 @@ export class History {
     const { kind, request: bytes } = decodeInternalRequest(data);
     const request = numberOf(bytes);
     let effect = { ...empty, request };
-    if (kind === 'put') this.#write([decodePut(bytes)]);
+    if (kind === 'put') {
+      const put = decodePut(bytes);
+      const ok = put.lease === 0n || this.#leases.has(put.lease);
+      if (ok) this.#write([put]);
+      effect = { ...effect, ok };
+    } else if (kind === 'leaseGrant') {
+      const { id } = decodeLeaseGrant(bytes);
+      effect = { ...effect, ok: !this.#leases.has(id) };
+      this.#leases.add(id);
+    } else if (kind === 'leaseRevoke') effect = { ...effect, ok: this.#revoke(decodeLeaseRevoke(bytes).id) };
     else if (kind === 'deleteRange') effect = { ...effect, deleted: this.#write([decodeDeleteRange(bytes)]) };
     else if (kind === 'txn') {
       const { compare, success, failure } = decodeTxn(bytes);
@@ -158,7 +180,7 @@ export class History {
     const first = this.#events.length;
     let deleted = 0;
     for (const operation of operations) {
-      if (operation.kind === 'put') this.#put(main, operation.key, keyOf(operation.value));
+      if (operation.kind === 'put') this.#put(main, operation.key, keyOf(operation.value), operation.lease);
       else if (operation.kind === 'deleteRange') deleted += this.#delete(main, operation.range);
     }
     if (this.#events.length > first) {
@@ -168,7 +190,20 @@ export class History {
     return deleted;
   }
 
-  #put(main: number, key: string, value: string): void {
+  /** Whether there was such a lease. */
+  #revoke(id: bigint): boolean {
+    if (!this.#leases.delete(id)) return false;
+    const keys = [...this.#leaseOf].filter(([, lease]) => lease === id).map(([key]) => key);
+    this.#write(
+      keys.sort().map((key): Operation => ({ kind: 'deleteRange', range: { key, end: undefined }, prevKv: false })),
+    );
+    this.onRevoked(id);
+    return true;
+  }
+
+  #put(main: number, key: string, value: string, lease: bigint): void {
+    if (lease === 0n) this.#leaseOf.delete(key);
+    else this.#leaseOf.set(key, lease);
     const previous = this.#now.get(key);
     const pair = { key, value, create: previous?.create ?? main, mod: main, version: (previous?.version ?? 0) + 1 };
     this.#add(main, key, pair, previous);
@@ -180,6 +215,7 @@ export class History {
     for (const key of keys) {
       this.#add(main, key, undefined, this.#now.get(key));
       this.#now.delete(key);
+      this.#leaseOf.delete(key);
     }
     return keys.length;
   }

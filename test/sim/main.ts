@@ -1,17 +1,21 @@
 /**
- * npm run sim -- --seed N | --seeds A..B | --minutes M    [--trace] [--no-faults]
+ * npm run sim -- --seed N | --seeds A..B | --minutes M | --mutants all    [--mutant NAME] [--trace] [--no-faults]
  *
- *     --seed N       one simulation, and how it went
- *     --seeds A..B   those of A to B
- *     --minutes M    fresh ones for so long, from a seed that is printed
- *     --trace        everything that happened, not only the end of a simulation that failed
- *     --no-faults    nothing goes wrong
+ *     --seed N        one simulation, and how it went
+ *     --seeds A..B    those of A to B, on all processors
+ *     --minutes M     fresh ones for so long, from a seed that is printed
+ *     --mutant NAME   of code that is broken on purpose (mutants.ts)
+ *     --mutants NAME,NAME | all    whether each of these is still found, by which seed, and what was seen: the table of README.md
+ *     --trace         everything that happened, not only the end of a simulation that failed
+ *     --no-faults     nothing goes wrong
  */
 
 import { parseArgs } from 'node:util';
-import { type Outcome, simulate } from './simulation.ts';
+import { campaign, firstFinding } from './campaign.ts';
+import { MUTANTS, mutantOf } from './mutants.ts';
+import type { Report } from './protocol.ts';
 
-const TRACE_LINES = 60;
+const SEEDS_MAX = 300;
 const { log } = console;
 
 const { values } = parseArgs({
@@ -19,6 +23,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seeds: { type: 'string' },
     minutes: { type: 'string' },
+    mutant: { type: 'string' },
+    mutants: { type: 'string' },
     trace: { type: 'boolean', default: false },
     'no-faults': { type: 'boolean', default: false },
   },
@@ -32,35 +38,59 @@ function wanted(): { readonly from: number; readonly to: number; readonly until:
     const [from, to] = values.seeds.split('..').map(Number);
     return { from: from ?? 1, to: to ?? from ?? 1, until };
   }
-  const from = Math.floor(Math.random() * 2 ** 40);
+  const from = Math.floor(Math.random() * 2 ** 32);
   return { from, to: Number.MAX_SAFE_INTEGER, until: Date.now() + Number(values.minutes ?? 1) * 60_000 };
 }
 
-function report({ seed, violation, trace }: Outcome): void {
-  const lines = trace.tail(values.trace ? Number.POSITIVE_INFINITY : TRACE_LINES);
-  if (violation !== undefined || values.trace) log(lines.join('\n'));
-  if (violation === undefined) return;
-  log(`\nseed ${seed}: ${violation}\n`);
-  log(`to repeat it:  npm run sim -- --seed ${seed}${values['no-faults'] ? ' --no-faults' : ''} [--trace]\n`);
+function* range(from: number, to: number): Iterable<number> {
+  for (let seed = from; seed <= to; seed++) yield seed;
 }
 
-async function main(): Promise<void> {
+function print({ seed, violation, lines }: Report): void {
+  if (lines.length > 0) log(lines.join('\n'));
+  if (violation === undefined) return;
+  const options = `${values.mutant === undefined ? '' : ` --mutant ${values.mutant}`}${values['no-faults'] ? ' --no-faults' : ''}`;
+  log(`\nseed ${seed}: ${violation}\n`);
+  log(`to repeat it:  npm run sim -- --seed ${seed}${options} [--trace]\n`);
+}
+
+async function run(): Promise<void> {
   const { from, to, until } = wanted();
   if (to > from) log(`from seed ${from}`);
+  const { mutant } = values;
+  if (mutant !== undefined) log(`broken: ${mutantOf(mutant).breaks}`);
   const begun = Date.now();
   const totals = new Map<string, number>();
   let ran = 0;
   let failed = 0;
-  for (let seed = from; seed <= to && Date.now() < until; seed++) {
-    const outcome = await simulate(seed, { faults: !values['no-faults'], keepsTrace: values.trace });
-    report(outcome);
+  const ended = (report: Report): boolean => {
+    print(report);
     ran++;
-    if (outcome.violation !== undefined) failed++;
-    for (const [name, count] of Object.entries(outcome.counts)) totals.set(name, (totals.get(name) ?? 0) + count);
-  }
+    if (report.violation !== undefined) failed++;
+    for (const [name, count] of Object.entries(report.counts)) totals.set(name, (totals.get(name) ?? 0) + count);
+    return Date.now() < until;
+  };
+  await campaign({ seeds: range(from, to), mutant, faults: !values['no-faults'], keepsTrace: values.trace, ended });
   log([...totals].map(([name, count]) => `${name} ${count}`).join(', '));
   log(`${ran} simulations in ${((Date.now() - begun) / 1000).toFixed(1)} s, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
-await main();
+/** The known seed first, then all. */
+function* seedsFor(foundBy: number): Iterable<number> {
+  yield foundBy;
+  yield* range(1, SEEDS_MAX);
+}
+
+async function findMutants(names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const { breaks, foundBy } = mutantOf(name);
+    const { first, tried } = await firstFinding(name, seedsFor(foundBy));
+    if (first === undefined) process.exitCode = 1;
+    const what = first?.violation?.split('\n')[0] ?? `nothing in ${tried}`;
+    log(`| ${breaks} | \`--mutant ${name} --seed ${first?.seed ?? '?'}\` | ${what} |`);
+  }
+}
+
+if (values.mutants === undefined) await run();
+else await findMutants(values.mutants === 'all' ? MUTANTS.map(({ name }) => name) : values.mutants.split(','));

@@ -93,10 +93,12 @@ export class MemberLog {
   durable: LogState = new LogState();
   #underWay: Call[] = [];
   readonly #failed: (error: unknown) => void;
+  readonly #entered: (entry: Entry, termBefore: number | undefined) => void;
 
-  /** `failed` hears of what must not be and is noticed where nobody could catch it. */
-  constructor(failed: (error: unknown) => void) {
+  /** `failed` hears of what must not be and is noticed where nobody could catch it; `entered` of each entry, and of the term of the one before. */
+  constructor(failed: (error: unknown) => void, entered: (entry: Entry, termBefore: number | undefined) => void) {
     this.#failed = failed;
+    this.#entered = entered;
   }
 
   /** Listens to the calls of a log that has just been opened, once it is sure that nothing is missing from it. */
@@ -114,6 +116,7 @@ export class MemberLog {
 
   #call(call: Call, done: Promise<void>): Promise<void> {
     this.appended.apply(call);
+    if (call.kind === 'append') this.#tellOf(call.entries);
     this.#underWay.push(call);
     // Registered first: whoever waits for the same promise finds it done.
     const finished = (): void => {
@@ -124,6 +127,14 @@ export class MemberLog {
     // What failed may be on the disk or not. A log that fails ends its member.
     done.then(finished, () => undefined).catch(this.#failed);
     return done;
+  }
+
+  #tellOf(entries: readonly Entry[]): void {
+    try {
+      for (const entry of entries) this.#entered(entry, this.appended.termAt(entry.index - 1));
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #checkFound(directory: DataDirectory): void {
@@ -139,6 +150,8 @@ export class MemberLog {
     }
     ensure(fits, () => `the log was found as ${describe(found)}; it was ${tried.join(', or ')}`);
     this.appended = found;
+    // What they hold must be as it was, too.
+    this.#tellOf(found.entries);
     this.durable = found.copy();
     this.#underWay = [];
   }

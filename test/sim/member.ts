@@ -4,7 +4,7 @@
  */
 
 import { type Logger, type Prng, SeededPrng } from '../../src/base/index.ts';
-import { raftId } from '../../src/codec/index.ts';
+import { type Entry, raftId } from '../../src/codec/index.ts';
 import type {
   BootedNode,
   ClusterMember,
@@ -40,6 +40,8 @@ export interface Surroundings {
   /** A process of this member has done something. */
   readonly stepped: (member: SimulatedMember) => void;
   readonly sent: (member: SimulatedMember, message: Message) => void;
+  /** An entry is in somebody's log, behind one of this term. */
+  readonly entered: (entry: Entry, termBefore: number | undefined) => void;
   /** Something must not be. */
   readonly failed: (error: unknown) => void;
   /** The life is about to end, perhaps in the middle of a step. */
@@ -76,6 +78,10 @@ export class Life {
   isStopping = false;
   /** A fault has been armed that may end it. */
   isExcused = false;
+  /** Its store cannot be written: it takes no writes until it is started anew. */
+  refusesWrites = false;
+  /** The message that is its last one. */
+  diesAfter: { readonly kind: Message['kind']; readonly isBack: boolean } | undefined;
   /** The last entry of the newest snapshot that has come. */
   snapshot = 0;
   transport: PeerTransport | undefined;
@@ -115,6 +121,8 @@ export class SimulatedMember {
   lives = 0;
   /** Sent to it. */
   snapshots = 0;
+  /** Somebody has asked for its removal. */
+  isToGo = false;
   /** It has been taken out of the cluster, and never starts again. */
   isRemoved = false;
   readonly #around: Surroundings;
@@ -131,7 +139,7 @@ export class SimulatedMember {
     this.id = birth.id;
     this.name = name;
     this.#prng = new SeededPrng(seed);
-    this.log = new MemberLog(around.failed);
+    this.log = new MemberLog(around.failed, around.entered);
     this.mood = { ...CALM, syncMsMax: around.settings.syncMsMax };
   }
 
@@ -224,6 +232,11 @@ export class SimulatedMember {
     this.life?.clock.resume();
   }
 
+  /** Lets it lose power when it has next sent such a message; it may be there again at once. */
+  dieAfter(kind: Message['kind'], isBack: boolean): void {
+    if (this.life !== undefined) this.life.diesAfter = { kind, isBack };
+  }
+
   /** So many bytes are left on the disk. */
   setFreeBytes(bytes: number): void {
     this.#isShort = bytes !== Number.POSITIVE_INFINITY;
@@ -261,8 +274,9 @@ export class SimulatedMember {
       clock: life.clock,
       prng: this.#prng,
       mood: this.mood,
-      failed: () => {
+      failed: (what: 'sync' | 'batch') => {
         life.isExcused = true;
+        if (what === 'batch') life.refusesWrites = true;
       },
     };
     const directory = await this.#around.code.openDataDirectory({
@@ -275,7 +289,7 @@ export class SimulatedMember {
         onSpaceChange: (isShort) => hears.logSpaceChanged(isShort),
       },
       tables: new SlowTables(this.#tables, options),
-      backend: { onFailure: (error) => hears.storeFailed(error) },
+      backend: { onFailure: (error) => hears.storeFailed(error), clock: life.clock },
     });
     this.#guard(() => this.log.opened(directory));
     return directory;
@@ -283,6 +297,8 @@ export class SimulatedMember {
 
   #join(life: Life, end: PeerEnd): Promise<PeerNetwork> {
     const { network } = this.#around;
+    // It has died on the way here.
+    if (life.isOver) return new Promise(() => undefined);
     const transport = network.join(this.raftId, {
       receive: (message) => this.#hears(life, () => end.receive(message)),
       receiveSnapshot: (message, chunks) => {
@@ -291,6 +307,7 @@ export class SimulatedMember {
         this.#around.stepped(this);
         return end.receiveSnapshot(message, chunks);
       },
+      answer: (question) => this.#answers(life, () => end.answer(question)),
     });
     life.transport = transport;
     return Promise.resolve({
@@ -304,6 +321,8 @@ export class SimulatedMember {
           this.#says(message);
           return transport.sendSnapshot(message, snapshot);
         },
+        isConnected: (peer) => transport.isConnected(peer),
+        ask: (to, question) => transport.ask(to, question),
         close: () => transport.close(),
       },
       close: () => transport.close(),
@@ -318,10 +337,27 @@ export class SimulatedMember {
     else hear();
   }
 
+  #answers(life: Life, answer: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#hears(life, () => void answer().then(resolve, reject));
+    });
+  }
+
   #says(message: Message): void {
     const { trace, sent } = this.#around;
     trace.note(() => describeMessage(message), `${message.from}${message.to}${message.term}${message.kind}`);
     this.#guard(() => sent(this, message));
+    if (this.life?.diesAfter?.kind === message.kind) this.#dieSoon(this.life, this.life.diesAfter.isBack);
+  }
+
+  #dieSoon(life: Life, isBack: boolean): void {
+    life.diesAfter = undefined;
+    // Not in the middle of its step.
+    this.#around.clock.after(0, () => {
+      if (life.isOver) return;
+      this.cutPower();
+      if (isBack) this.start();
+    });
   }
 
   #hasBooted(life: Life, booted: BootedNode): void {
@@ -341,6 +377,11 @@ export class SimulatedMember {
   /** Only a disk that fails excuses the end of a member. */
   #diesOf(life: Life, error: unknown): void {
     if (life.isOver) return;
+    // By its name: its class may be that of a copy of the code.
+    if (this.isToGo && error instanceof Error && error.name === 'MemberRemovedError') {
+      this.#end('has been removed');
+      return;
+    }
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     if (!life.isExcused) this.#around.failed(new Error(`${this.name} cannot go on: ${text}`, { cause: error }));
     // Nobody knows what a disk that fails has kept.
@@ -381,6 +422,7 @@ function nodeSettings({ tickMs, electionTicks, checkpointEntries }: Settings): N
     learnersMax: 2,
     strictReconfigCheck: true,
     transferMs: electionMs,
+    authTokenTtlMs: 300_000,
   };
 }
 

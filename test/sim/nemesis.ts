@@ -19,6 +19,15 @@ export interface NemesisOptions {
 const SLOW_SYNC_MS = [50, 200, 1000] as const;
 const FREE_BYTES_MAX = 20_000;
 
+/** What a member must still know when it comes back right after it has said so. */
+const PROMISES = [
+  'requestVote',
+  'requestVoteResponse',
+  'requestVoteResponse',
+  'appendEntriesAccepted',
+  'appendEntries',
+] as const;
+
 type DiskFault = 'slowDisk' | 'fastDisk' | 'syncFails' | 'batchesFail' | 'diskFull' | 'diskFree';
 type LinkFault = 'cutOneWay' | 'isolate' | 'healLinks' | 'rough' | 'smooth';
 
@@ -43,6 +52,8 @@ export class Nemesis {
       Object.assign(member.mood, { syncMsMax: 1, batchMsMax: 1, syncFails: false, batchesFail: false });
       member.setFreeBytes(Number.POSITIVE_INFINITY);
       if (member.isPaused) member.resume();
+      // As its log asks for.
+      if (member.life?.refusesWrites === true) member.kill();
     }
     this.restartDown();
   }
@@ -80,6 +91,12 @@ export class Nemesis {
       case 'powerCutAll':
         for (const member of running) member.cutPower();
         return;
+      case 'bounce':
+        if (one !== undefined && below(prng, 2) === 0) one.cutPower();
+        else one?.kill();
+        return one?.start();
+      case 'dieSpeaking':
+        return one?.dieAfter(pick(prng, PROMISES), below(prng, 2) === 0);
       case 'stop':
         return one?.stop();
       case 'restart':

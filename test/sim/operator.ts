@@ -3,11 +3,16 @@
 import { type Prng, pick } from '../../src/base/index.ts';
 import { raftId } from '../../src/codec/index.ts';
 import type { MembershipChanges } from '../../src/node/index.ts';
+import type { WorldClock } from './clock.ts';
 import type { Birth, SimulatedMember } from './member.ts';
 import { MEMBERS_MAX } from './settings.ts';
 import type { Trace } from './trace.ts';
 
+/** How often it is looked whether a member that was removed has no part any more. */
+const LOOK_MS = 20;
+
 export interface OperatorOptions {
+  readonly clock: WorldClock;
   readonly prng: Prng;
   readonly trace: Trace;
   readonly members: () => readonly SimulatedMember[];
@@ -45,6 +50,8 @@ export class Operator {
     const isLearner = pick(prng, [true, true, isAlone]);
     this.#ask(asked, `${isLearner ? 'learner' : 'member'} ${name} is to be added`, async (changes) => {
       const { id } = await changes.add([`http://${name}:2380`], isLearner);
+      // The answer may come later than what it brought about was noticed.
+      if (this.#options.members().some((member) => member.id === id)) return;
       const peers = serving.members().map((member) => ({ id: raftId(member.id), urls: member.peerUrls }));
       create({ id, firstMembers: [], peers }, name).start();
     });
@@ -61,10 +68,29 @@ export class Operator {
     const asked = this.#some((member) => member.serving !== undefined);
     const target = this.#some(() => true);
     if (asked === undefined || target === undefined || this.#asked > 0) return;
+    target.isToGo = true;
     this.#ask(asked, `${target.name} is to be removed`, async (changes) => {
       await changes.remove(target.id);
-      target.isRemoved = true;
-      target.kill();
+      this.#endSoon(target);
+    });
+  }
+
+  /** Ends the process of a member that was removed. */
+  #endSoon(member: SimulatedMember): void {
+    if (!this.#isOut(member)) {
+      this.#options.clock.after(LOOK_MS, () => this.#endSoon(member));
+      return;
+    }
+    member.isRemoved = true;
+    member.kill();
+  }
+
+  /** Whether others can do without it: in a joint configuration it still has a vote, and two of two may be needed. */
+  #isOut(member: SimulatedMember): boolean {
+    return this.#options.members().some((other) => {
+      const { voters, votersOutgoing } = other.log.durable.configuration;
+      const isVoter = voters.includes(member.raftId) || votersOutgoing.length > 0;
+      return other !== member && !other.isRemoved && voters.length > 0 && !isVoter;
     });
   }
 
@@ -77,7 +103,7 @@ export class Operator {
     const known = asked.serving?.members() ?? [];
     if (known.length === 0) return;
     for (const member of members()) {
-      if (member.isRemoved || known.some(({ id }) => id === member.id)) continue;
+      if (member.isRemoved || known.some(({ id }) => id === member.id) || !this.#isOut(member)) continue;
       member.isRemoved = true;
       member.kill();
     }

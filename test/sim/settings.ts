@@ -12,6 +12,8 @@ export const WEIGHTS = {
   powerCutAll: 0.4,
   stop: 2,
   restart: 14,
+  bounce: 2,
+  dieSpeaking: 5,
   pause: 3,
   resume: 8,
   cutOneWay: 3,
@@ -52,6 +54,8 @@ export interface Settings {
   readonly delayMsMax: number;
   readonly busyOneIn: number;
   readonly compactOneIn: number;
+  /** Runs on the code with close limits (code.ts). */
+  readonly isNarrow: boolean;
 }
 
 /** At most so many members at a time. */
@@ -82,7 +86,7 @@ export function settingsOf(prng: Prng, { faults }: SettingsOptions): Settings {
     streams: some(2, 6),
     keys: pick(prng, [3, 8, 20]),
     tickMs: pick(prng, [20, 50, 100]),
-    electionTicks: pick(prng, [5, 10]),
+    electionTicks: pick(prng, [3, 5, 10]),
     segmentBytes: pick(prng, [2048, 8192, 16_384]),
     checkpointEntries: pick(prng, [5, 20, 100]),
     catchUpEntries: pick(prng, [0, 3, 20, 200]),
@@ -90,5 +94,6 @@ export function settingsOf(prng: Prng, { faults }: SettingsOptions): Settings {
     delayMsMax: pick(prng, [1, 5, 20]),
     busyOneIn: pick(prng, [0, 0, 50, 10]),
     compactOneIn: pick(prng, [20, 60, 200, 600]),
+    isNarrow: below(prng, 2) === 0,
   };
 }

@@ -14,9 +14,10 @@ import type { ClusterMember, Node } from '../../src/node/index.ts';
 import { MemoryNetwork } from '../../src/peer/index.ts';
 import { Clients } from './clients.ts';
 import { WorldClock } from './clock.ts';
-import { type SimulatedCode, SRC } from './code.ts';
+import type { Codes } from './code.ts';
 import { Consensus } from './consensus.ts';
 import { History } from './history.ts';
+import { LeaseOwners } from './lease-owners.ts';
 import { type Birth, SimulatedMember, type Surroundings } from './member.ts';
 import type { MemberLog } from './member-log.ts';
 import { Nemesis } from './nemesis.ts';
@@ -27,7 +28,7 @@ import { ensure, Violation } from './violation.ts';
 import { Watchers } from './watchers.ts';
 
 export interface SimulationOptions {
-  readonly code?: SimulatedCode;
+  readonly codes: Codes;
   /** Whether anything goes wrong. */
   readonly faults?: boolean;
   /** For those who want to read all of it. */
@@ -49,6 +50,7 @@ const HEALING_LOOK_MS = 50;
 /** A write now and then that no one could lose any more. */
 const HEALING_WRITE_MS = 2000;
 const WATCHERS_EVERY_MS = 30;
+const LEASES_EVERY_MS = 60;
 const HASH_EVERY_MS = 500;
 
 /** Lets run whatever can run without the clock: an immediate comes when no promise is left to be looked at. */
@@ -66,6 +68,7 @@ export class Simulation {
   readonly #consensus = new Consensus(this.#history, this.#logs);
   readonly #clients: Clients;
   readonly #watchers: Watchers;
+  readonly #owners: LeaseOwners;
   readonly #nemesis: Nemesis;
   readonly #operator: Operator;
   readonly #around: Surroundings;
@@ -77,7 +80,7 @@ export class Simulation {
   #violation: unknown;
   #isHealed = false;
 
-  constructor(seed: number, { code = SRC, faults = true, keepsTrace = false }: SimulationOptions = {}) {
+  constructor(seed: number, { codes, faults = true, keepsTrace = false }: SimulationOptions) {
     this.#seed = seed;
     this.#prng = new SeededPrng(seed);
     const settings = settingsOf(this.#prng, { faults });
@@ -91,13 +94,14 @@ export class Simulation {
     const members = (): readonly SimulatedMember[] => this.#members;
     const shared = { settings, trace, members, failed, history: this.#history };
     this.#around = {
-      code,
+      code: settings.isNarrow ? codes.narrow : codes.wide,
       clock: this.#clock,
       network: this.#network,
       settings,
       trace,
       stepped: (member) => void this.#stepped.add(member),
       sent: (member, message) => this.#consensus.sent(member.log, message),
+      entered: (entry, termBefore) => this.#consensus.entered(entry, termBefore),
       failed,
       ending: (member) => {
         const look = member.look();
@@ -106,12 +110,14 @@ export class Simulation {
       ended: (life) => {
         this.#clients.ended(life);
         this.#watchers.ended(life);
+        this.#owners.forget(life);
       },
     };
     this.#clients = new Clients({ ...shared, prng: this.#newPrng() });
     this.#watchers = new Watchers({ ...shared, prng: this.#newPrng(), clock: this.#clock });
+    this.#owners = new LeaseOwners({ ...shared, prng: this.#newPrng(), clock: this.#clock });
     const create = (birth: Birth, name: string): SimulatedMember => this.#create(birth, name);
-    this.#operator = new Operator({ ...shared, prng: this.#newPrng(), create }, settings.members);
+    this.#operator = new Operator({ ...shared, prng: this.#newPrng(), clock: this.#clock, create }, settings.members);
     const { operator, network } = { operator: this.#operator, network: this.#network };
     this.#nemesis = new Nemesis({ ...shared, prng: this.#newPrng(), operator, network });
   }
@@ -145,6 +151,7 @@ export class Simulation {
     for (const member of this.#members) member.start();
     for (let i = 0; i < clients; i++) this.#every(thinkMs, () => this.#isHealed || this.#clients.act());
     this.#every(WATCHERS_EVERY_MS, () => this.#isHealed || this.#watchers.act());
+    this.#every(LEASES_EVERY_MS, () => this.#isHealed || this.#owners.act());
     this.#every(HASH_EVERY_MS, () => this.#compareHashes());
     if (this.#settings.weights.size > 0) this.#every(faultEveryMs, () => this.#isHealed || this.#nemesis.act());
   }
@@ -269,6 +276,7 @@ export class Simulation {
     return (
       wanted.every((member) => member.serving !== undefined && isThere(member)) &&
       this.#clients.isQuiet &&
+      this.#owners.isQuiet &&
       this.#watchers.isQuiet(this.#nodes)
     );
   }
@@ -311,6 +319,8 @@ export class Simulation {
       resumed: this.#watchers.resumed,
       slowWatchers: this.#watchers.slowest,
       pendingEvents: this.#watchers.pendingMost,
+      renewals: this.#owners.renewed,
+      leasesEnded: this.#owners.ended,
       hashes: this.#hashesCompared,
       snapshots: this.#members.filter(({ snapshots }) => snapshots > 0).length,
     };
@@ -318,6 +328,6 @@ export class Simulation {
 }
 
 /** Runs the simulation of a seed to its end, or to the first thing that must not be. */
-export function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
+export function simulate(seed: number, options: SimulationOptions): Promise<Outcome> {
   return new Simulation(seed, options).run();
 }

@@ -22,7 +22,7 @@ export interface SlowDiskOptions {
   readonly prng: Prng;
   readonly mood: DiskMood;
   /** A failure that was armed has struck. */
-  readonly failed: () => void;
+  readonly failed: (what: 'sync' | 'batch') => void;
 }
 
 function takes({ clock, prng }: SlowDiskOptions, msMax: number): Promise<void> {
@@ -78,7 +78,7 @@ export class SlowDisk implements Disk {
     if (mood.syncFails) {
       mood.syncFails = false;
       this.#disk.failNextSync();
-      failed();
+      failed('sync');
     }
     const finish = this.#disk.holdSyncs();
     const synced = file.sync();
@@ -122,7 +122,7 @@ export class SlowTables implements Tables {
           write: async () => {
             await takes(options, options.mood.batchMsMax);
             if (options.mood.batchesFail) {
-              options.failed();
+              options.failed('batch');
               throw new Error('input/output error');
             }
             await batch.write();

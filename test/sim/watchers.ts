@@ -215,7 +215,7 @@ export class Watchers {
   #watch(stream: Stream, watching: Watching): void {
     const { history, trace } = this.#options;
     const { range, noPut, noDelete, prevKv, cursor } = watching;
-    const id = AUTO_WATCH_ID;
+    const id = this.#someId(stream);
     const options = { noPut, noDelete, prevKv, fragment: false };
     const before = stream.stream.rev();
     const result = stream.stream.watch({ id, range, startRev: cursor, options });
@@ -229,6 +229,12 @@ export class Watchers {
       `watcher ${watching.number} is ${result.id} on stream ${stream.number} at ${stream.life.member.name}: ` +
         `${range.key}..${range.end ?? ''} from ${watching.cursor}`,
     );
+  }
+
+  /** One that the store chooses, or one of a few: an id that was free again may still have had something waiting for it. */
+  #someId({ watching }: Stream): number {
+    const id = 1000 + below(this.#options.prng, 3);
+    return below(this.#options.prng, 2) === 0 || watching.has(id) ? AUTO_WATCH_ID : id;
   }
 
   #cancel(stream: Stream): void {

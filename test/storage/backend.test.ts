@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { below, present, SeededPrng } from '../../src/base/index.ts';
+import { below, present, SeededPrng, SimulatedClock } from '../../src/base/index.ts';
 import {
+  BATCH_BYTES_ENOUGH,
+  BATCH_INTERVAL_MS,
   BackendDamagedError,
   BackendFailedError,
   DataDirectoryError,
@@ -9,7 +11,7 @@ import {
   MemoryTable,
   RecordBackend,
 } from '../../src/storage/index.ts';
-import { encodeChecked } from '../../src/storage/record-encoding.ts';
+import { encodeChecked, recordKey } from '../../src/storage/record-encoding.ts';
 import { backendSuite, bytes, scanned, text } from '../suites/backend.suite.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary-directory.ts';
 
@@ -262,4 +264,31 @@ test('a store without a summary, and one of another format, are refused', async 
   const numbers = new Uint8Array(new Float64Array([2, 0, 0]).buffer);
   other.tamper('summary', encodeChecked('summary', numbers));
   await expect(RecordBackend.open(other, { onFailure })).rejects.toThrow(DataDirectoryError);
+});
+
+test('with a clock, what is committed gathers until it is due, enough, or waited for', async () => {
+  const clock = new SimulatedClock();
+  const table = new MemoryTable();
+  const backend = await RecordBackend.open(table, { onFailure: () => expect.unreachable(), clock });
+  let written = 0;
+  const commit = async (main: number, bytes = 10): Promise<number> => {
+    backend.putRecord(main, 0, false, new Uint8Array(bytes));
+    backend.commit({ index: main, term: 1 });
+    await new Promise((resolve) => setImmediate(resolve));
+    written = table.get(recordKey(main, 0)) === undefined ? written : main;
+    return written;
+  };
+  expect([await commit(2), await commit(3)]).toEqual([0, 0]);
+  clock.advance(BATCH_INTERVAL_MS - 1);
+  expect(await commit(4)).toBe(0);
+  clock.advance(1);
+  expect(await commit(5), 'a new batch, and a new while').toBe(0);
+  expect(table.get(recordKey(4, 0))).toBeDefined();
+  expect(await commit(6, BATCH_BYTES_ENOUGH), 'enough').toBe(6);
+  expect(await commit(7)).toBe(6);
+  expect((await backend.checkpoint()).index, 'waited for').toBe(7);
+  expect(table.get(recordKey(7, 0))).toBeDefined();
+  expect(await commit(8)).toBe(6);
+  await backend.close();
+  expect(table.get(recordKey(8, 0)), 'nothing committed is left behind').toBeDefined();
 });

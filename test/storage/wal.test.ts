@@ -133,33 +133,38 @@ test('what is found at the start is made durable before anyone relies on it', as
   for (let seed = 0; seed < 50; seed++) {
     let disk = await memoryDisk();
     const killed = await Wal.create(disk, '/d', METADATA, OPTIONS);
-    // Written, but the sync never came to an end: the kernel has it, the platter may not.
-    disk.failNextSync();
-    await expect(killed.append(entries(1, 3))).rejects.toThrow(WalFailedError);
+    // Written, but the process is killed before the sync comes to an end: the kernel has it, the platter may not.
+    const release = disk.holdSyncs();
+    void killed.append(entries(1, 3)).catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    disk = disk.kill();
+    release();
     expect(indexesOf(await Wal.open(disk, '/d', OPTIONS))).toBe('1..3');
     disk = disk.crash(new SeededPrng(seed));
     expect(indexesOf(await Wal.open(disk, '/d', OPTIONS))).toBe('1..3');
   }
 });
 
-test('failpoints run around the sync; one that throws kills the log', async () => {
+test('failpoints are around the write and its sync; one that is told to fail kills the log', async () => {
   const disk = await memoryDisk();
   const seen: string[] = [];
   let fail = false;
   const wal = await Wal.create(disk, '/d', METADATA, {
     ...OPTIONS,
     onWrite: () => seen.push('write'),
-    walBeforeSync: async () => {
-      seen.push('before');
-      if (fail) throw new Error('failpoint');
-    },
     onSync: () => seen.push('sync'),
-    walAfterSync: () => void seen.push('after'),
+    failpoints: {
+      hit: () => undefined,
+      reach: (name) => {
+        seen.push(name);
+        return name === 'walBeforeSync' && fail ? Promise.resolve('the disk is gone') : undefined;
+      },
+    },
   });
   await wal.append([entry(1)]);
-  expect(seen).toEqual(['write', 'before', 'sync', 'after']);
+  expect(seen).toEqual(['raftBeforeSave', 'write', 'walBeforeSync', 'sync', 'walAfterSync', 'raftAfterSave']);
   fail = true;
-  await expect(wal.append([entry(2)])).rejects.toThrow('failpoint');
+  await expect(wal.append([entry(2)])).rejects.toThrow('the disk is gone');
   await expect(wal.append([entry(2)])).rejects.toThrow(WalFailedError);
 });
 

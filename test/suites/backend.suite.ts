@@ -91,6 +91,27 @@ export function backendSuite(name: string, make: () => Promise<BackendUnderTest>
     await backend.close();
   });
 
+  withBackend('items are there again, by kind and in order of their names, as they were put last', async (open) => {
+    const before = await open();
+    for (const name of ['b', 'a', 'c', 'd']) before.putItem('lease', name, bytes(`old ${name}`));
+    before.putItem('leaser', 'a', bytes('another kind'));
+    before.commit({ index: 1, term: 1 });
+    before.putItem('lease', 'a', bytes('new a'));
+    before.deleteItem('lease', 'c');
+    before.deleteItem('lease', 'none');
+    before.commit({ index: 2, term: 1 });
+    await before.checkpoint();
+    before.deleteItem('lease', 'b');
+    await before.close();
+    const backend = await open();
+    const found: string[] = [];
+    for await (const items of backend.items('lease')) {
+      for (const { name, value } of items) found.push(`${name}: ${text(value)}`);
+    }
+    expect(found).toEqual(['a: new a', 'b: old b', 'd: old d']);
+    await backend.close();
+  });
+
   withBackend('what was not committed is not', async (open) => {
     const before = await open();
     before.putRecord(2, 0, false, bytes('a'));

@@ -1,6 +1,7 @@
 /** What every transport between members does; see src/peer/transport.ts. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RequestError } from '../../src/base/index.ts';
 import { SNAPSHOTS_SENT_AT_ONCE_MAX } from '../../src/peer/index.ts';
 import type { MemberId, Message, MessageBody } from '../../src/raft/index.ts';
 import { append, heartbeat, installSnapshot, message, type PeerWorld, TestSnapshot } from '../support/peer-world.ts';
@@ -47,6 +48,39 @@ export function peerSuite(name: string, makeWorld: () => PeerWorld): void {
     await world.until(() => text !== undefined);
     return text ?? '';
   };
+
+  describe(`${name}: questions`, () => {
+    const asked = async (question: Promise<Uint8Array>): Promise<string> => {
+      let text: string | undefined;
+      question.then(
+        (answer) => void (text = Buffer.from(answer).toString()),
+        (error: unknown) => void (text = String(error)),
+      );
+      await world.until(() => text !== undefined);
+      return text ?? '';
+    };
+
+    test('are answered, each with its own answer', async () => {
+      const [one, two] = await pair(world);
+      two.inbox.answerTo = async (question) => Buffer.from(`${Buffer.from(question).toString()}!`);
+      const all = ['a', 'b', ''].map((text) => asked(one.transport.ask('2', Buffer.from(text))));
+      expect(await Promise.all(all)).toEqual(['a!', 'b!', '!']);
+      expect(await asked(two.transport.ask('1', Buffer.from('back')))).toBe('back');
+    });
+
+    test('that cannot be answered, that nobody answers, or that nobody is there for, fail', async () => {
+      const [one, two] = await pair(world);
+      two.inbox.answerTo = async () => {
+        throw new RequestError('noLeader');
+      };
+      expect(await asked(one.transport.ask('2', Buffer.from('a')))).toContain('etcdserver: no leader');
+      two.inbox.answerTo = () => new Promise(() => undefined);
+      expect(await asked(one.transport.ask('2', Buffer.from('a')))).toContain('Error');
+      expect(await asked(one.transport.ask('9', Buffer.from('a')))).toContain('no peer 9');
+      two.inbox.answerTo = async (question) => question;
+      expect(await asked(one.transport.ask('2', Buffer.from('again')))).toBe('again');
+    });
+  });
 
   describe(`${name}: messages`, () => {
     test('of every kind arrive as they were sent, both ways', async () => {

@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { RequestError, Status } from '../../src/base/index.ts';
 import { ProtocolError } from '../../src/codec/index.ts';
-import type { CallContext, Message } from '../../src/wire/index.ts';
+import { type CallContext, type CallObserver, type Message, unobserved } from '../../src/wire/index.ts';
 import { signal } from '../support/signal.ts';
 import { answerOf } from '../support/wire-client.ts';
 import {
@@ -138,6 +138,39 @@ export function wireCallsSuite(name: string, makeServer: MakeServer): void {
       expect((await answerOf(client.duplex(METHOD))).message).toBe('etcdserver: no leader');
       expect((await answerOf(client.serverStream(OTHER, bytes('')))).message).toBe('etcdserver: server stopped');
     });
+
+    test('a conversation that breaks in a turn of its own is Internal to the client, and told to us', async () => {
+      const bug = new Error('a secret of ours');
+      const { client, errors } = await fixture.serve({
+        [METHOD]: duplex((stream) => {
+          stream.write(bytes('begun'));
+          return new Promise((_, reject) => void setImmediate(() => reject(bug)));
+        }),
+      });
+      const { code, message, messages } = await answerOf(client.duplex(METHOD));
+      expect([code, message, messages.map(text)]).toEqual([Status.internal, 'internal error', ['begun']]);
+      expect(errors).toEqual([bug]);
+    });
+
+    test.each(['answered', 'refused'])(
+      'a call that is %s is so, whatever becomes of those who count it',
+      async (how) => {
+        const bug = new Error('cannot count');
+        const observer: CallObserver = (method, kind) => ({
+          ...unobserved(method, kind),
+          handled() {
+            throw bug;
+          },
+        });
+        const answer = unary((request) =>
+          how === 'answered' ? request : Promise.reject(new RequestError('noLeader')),
+        );
+        const { client, errors } = await fixture.serve({ [METHOD]: answer }, { observer });
+        const { code } = await client.unary(METHOD, bytes(''), { deadlineMs: 20_000 });
+        expect(code).toBe(how === 'answered' ? Status.ok : Status.unavailable);
+        expect(errors).toEqual([bug]);
+      },
+    );
 
     test('a listener that throws ends its call, and no other', async () => {
       const running = await fixture.serve({

@@ -1,16 +1,21 @@
 /** A member for tests of the services: does what it is told, and remembers what it was asked. */
 
+import { AuthStore } from '../../src/auth/index.ts';
 import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../../src/mvcc/index.ts';
-import type {
-  ClusterMember,
-  HashAt,
-  Member,
-  MemberStatus,
-  MembershipChanges,
-  Outcome,
-  Proposal,
+import {
+  type ClusterMember,
+  type HashAt,
+  Identification,
+  type LeaseAccess,
+  type Member,
+  type MemberStatus,
+  type MembershipChanges,
+  type Outcome,
+  type Proposal,
 } from '../../src/node/index.ts';
 import type { StateSnapshot } from '../../src/storage/index.ts';
+import { MemoryState } from './memory-state.ts';
+import { SteppedClock } from './stepped-clock.ts';
 
 const RANGE_RESULT: RangeResult = { kind: 'range', kvs: [], more: false, count: 0, revision: 7 };
 
@@ -28,6 +33,11 @@ export class FakeMember implements Member {
   ranges: (operation: RangeOperation) => Promise<RangeResult> = async () => RANGE_RESULT;
   read: () => Promise<void> = async () => {};
   hashes: (revision: number) => Promise<HashAt> = async () => ({ hash: 42, compactRevision: 2, hashRevision: 7 });
+  readonly #auth = new AuthStore(new MemoryState());
+  get auth(): AuthStore {
+    return this.#auth;
+  }
+  readonly identification = new Identification(new SteppedClock(), 300_000, () => this.auth);
   now: MemberStatus = {
     leader: this.memberId,
     term: 3,
@@ -58,6 +68,15 @@ export class FakeMember implements Member {
     this.asked.push(asked);
     return this.change();
   }
+
+  readonly leases: LeaseAccess = {
+    grant: async (id, ttl) => ({ kind: 'leaseGrant', id: id === 0n ? 77n : id, ttl, revision: this.revision }),
+    revoke: async () => this.revision,
+    renew: async (ids) => ids.map((id) => (id === 7n ? 60 : 0)),
+    timeOf: async () => ({ ttl: 21, grantedTtl: 60, keys: ['a'] }),
+    list: async () => [7n],
+    keysOf: (id) => (id === 7n ? ['a'] : []),
+  };
 
   get leader(): bigint {
     return this.now.leader;

@@ -11,8 +11,10 @@ import {
 } from '../../src/base/index.ts';
 import { RealClock } from '../../src/node/real-clock.ts';
 import {
+  channelOpener,
   GrpcPeers,
   MemoryNetwork,
+  type OpenChannel,
   type OutgoingSnapshot,
   PEER_REQUEST_BYTES_MAX,
   type PeerAddress,
@@ -23,6 +25,7 @@ import {
   UNOBSERVED_PEERS,
 } from '../../src/peer/index.ts';
 import type { MemberId, Message, MessageBody, MessageOf } from '../../src/raft/index.ts';
+import type { OnRefused, TlsPolicy } from '../../src/tls/index.ts';
 import { GrpcJsServer, type Methods, PortMux, unobserved } from '../../src/wire/index.ts';
 
 export const CLUSTER_ID = 0xc1n;
@@ -45,6 +48,13 @@ export class Inbox implements PeerReceiver {
 
   receiveSnapshot(message: MessageOf<'installSnapshot'>, chunks: AsyncIterable<Bytes>): Promise<void> {
     return this.takeSnapshot(message, chunks);
+  }
+
+  /** What is answered to a question. */
+  answerTo: (question: Bytes) => Promise<Bytes> = async (question) => question;
+
+  answer(question: Bytes): Promise<Bytes> {
+    return this.answerTo(question);
   }
 }
 
@@ -107,10 +117,16 @@ export class MemoryWorld implements PeerWorld {
 }
 
 export interface GrpcMemberOptions {
+  /** What it gives to one that has lost its own. */
+  readonly state?: OutgoingSnapshot;
   readonly clusterId?: bigint;
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly observer?: Partial<PeerObserver>;
+  readonly openChannel?: OpenChannel;
+  /** Of the server. */
+  readonly tls?: TlsPolicy;
+  readonly onRefused?: OnRefused;
 }
 
 /** The server of a peer port, which can be cut off. */
@@ -119,13 +135,15 @@ export class PeerServer {
   readonly #mux: PortMux;
   readonly #sockets = new Set<Socket>();
 
-  constructor(methods: Methods) {
+  constructor(methods: Methods, { tls, onRefused }: Pick<GrpcMemberOptions, 'tls' | 'onRefused'> = {}) {
     this.#server = new GrpcJsServer({
       methods,
       requestBytesMax: PEER_REQUEST_BYTES_MAX,
       streamsMax: 1000,
       keepaliveIntervalMs: 60_000,
       keepaliveTimeoutMs: 20_000,
+      clientPingMinMs: 5000,
+      clock: new RealClock(),
       observer: unobserved,
       onError: (_, error) => {
         throw error;
@@ -137,6 +155,8 @@ export class PeerServer {
         this.#server.accept(socket);
       },
       http: (socket) => socket.destroy(),
+      tls,
+      onRefused,
     });
   }
 
@@ -174,10 +194,12 @@ export class GrpcWorld implements PeerWorld {
         memberId: id,
         receiver: inbox,
         members: () => [],
+        state: () => Promise.resolve(options.state ?? new TestSnapshot(0)),
         clock: options.clock ?? this.clock,
         logger: options.logger ?? SILENT_LOGGER,
         observer: { ...UNOBSERVED_PEERS, ...options.observer },
       }),
+      options,
     );
     const address = await server.listen(port);
     this.atEnd(() => server.close());
@@ -192,6 +214,7 @@ export class GrpcWorld implements PeerWorld {
       prng: new SeededPrng(this.#seed++),
       logger: options.logger ?? SILENT_LOGGER,
       observer: { ...UNOBSERVED_PEERS, ...options.observer },
+      openChannel: options.openChannel ?? channelOpener(),
     });
     this.atEnd(() => transport.close());
     return transport;

@@ -26,6 +26,8 @@ function clusterFlags(clientPort: number): readonly string[] {
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
     '--max-txn-ops=128',
+    // The least that there is.
+    '--bcrypt-cost=4',
     // Alone in its cluster it need not wait long for a leader.
     '--heartbeat-interval=10',
     '--election-timeout=100',

@@ -13,3 +13,16 @@ export function hasTools(...programs: readonly string[]): boolean {
   console.warn(`left out for want of ${missing.join(', ')}: ${new Error('here').stack?.split('\n')[2]?.trim() ?? ''}`);
   return false;
 }
+
+/**
+ * Whether tests with containers are asked for (the variable WATCHRAFT_COMPOSE is set): they take minutes. Throws if they are and there is no
+ * Docker engine with Compose v2.
+ */
+export function hasCompose(): boolean {
+  if (process.env['WATCHRAFT_COMPOSE'] === undefined) return false;
+  for (const question of [['info'], ['compose', 'version']]) {
+    const { status, stderr } = spawnSync('docker', question, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`docker ${question.join(' ')} fails: ${stderr}`);
+  }
+  return true;
+}

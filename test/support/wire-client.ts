@@ -1,5 +1,6 @@
 /** A gRPC client that knows no messages: bytes go out as they are given and come back as they came. */
 
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 
 export interface Answer {
@@ -14,8 +15,13 @@ const same = (bytes: Buffer): Buffer => bytes;
 export class WireClient {
   readonly #client: grpc.Client;
 
-  constructor(port: number) {
-    this.#client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+  /** With `tls`, in TLS. */
+  constructor(port: number, tls?: SecureContextOptions) {
+    const credentials =
+      tls === undefined
+        ? grpc.credentials.createInsecure()
+        : grpc.credentials.createFromSecureContext(createSecureContext(tls));
+    this.#client = new grpc.Client(`127.0.0.1:${port}`, credentials, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       'grpc.enable_retries': 0,

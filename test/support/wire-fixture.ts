@@ -1,6 +1,7 @@
 /** What the parts of the wire suite share: a server behind a port, its client, and what handlers are made of. */
 
 import { expect } from 'vitest';
+import { RealClock } from '../../src/node/index.ts';
 import {
   type CallContext,
   type DuplexStream,
@@ -31,7 +32,7 @@ export function unary(handler: (request: Uint8Array, call: CallContext) => Messa
   return { kind: 'unary', handler };
 }
 
-export function duplex(handler: (stream: DuplexStream, call: CallContext) => void): Method {
+export function duplex(handler: (stream: DuplexStream, call: CallContext) => void | Promise<void>): Method {
   return { kind: 'duplex', handler };
 }
 
@@ -75,6 +76,8 @@ export class WireFixture {
       streamsMax: 1000,
       keepaliveIntervalMs: 60_000,
       keepaliveTimeoutMs: 20_000,
+      clientPingMinMs: 5000,
+      clock: new RealClock(),
       observer: unobserved,
       onError: (_, error) => errors.push(error),
       ...options,

@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { test } from 'vitest';
 import { bytesOf, KEY_INFINITY } from '../../src/base/index.ts';
 import { type PutOperation, Store } from '../../src/mvcc/index.ts';
+import { leasesOf } from '../support/lease-book.ts';
 import { RecordMap } from '../support/record-map.ts';
 import { type Change, FakeHistory } from './fake-history.ts';
 import { WatchModel, type World } from './watch-model.ts';
@@ -113,7 +114,7 @@ function fakeWorld(): World {
 
 /** A real store; what a compaction removes is removed in part at once, and the rest never. */
 function storeWorld(): World {
-  const history = new Store(new RecordMap(), () => true);
+  const history = new Store(new RecordMap(), leasesOf());
   return {
     history,
     apply(changes) {

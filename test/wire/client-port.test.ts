@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import * as net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { RealClock } from '../../src/node/index.ts';
 import {
   ClientPort,
   type HttpAnswer,
@@ -12,6 +13,7 @@ import {
   PortMux,
   plainError,
   unobserved,
+  type WireKind,
 } from '../../src/wire/index.ts';
 import { signal } from '../support/signal.ts';
 import { WireClient } from '../support/wire-client.ts';
@@ -22,16 +24,22 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function serve(routes: HttpRoutes): Promise<{ port: number; clientPort: ClientPort; errors: unknown[] }> {
+async function serve(
+  routes: HttpRoutes,
+  wire: WireKind = 'native',
+): Promise<{ port: number; clientPort: ClientPort; errors: unknown[] }> {
   const errors: unknown[] = [];
   const onError = (_: string, error: unknown): void => void errors.push(error);
   const clientPort = new ClientPort({
+    wire,
     grpc: {
       methods: new Map([['/test.Test/Echo', { kind: 'unary', handler: (request) => request }]]),
       requestBytesMax: 1000,
       streamsMax: 100,
       keepaliveIntervalMs: 60_000,
       keepaliveTimeoutMs: 20_000,
+      clientPingMinMs: 5000,
+      clock: new RealClock(),
       observer: unobserved,
       onError,
     },
@@ -65,8 +73,10 @@ const hello: HttpRoutes = new Map([
   ['/hello', ({ method, query }) => ({ status: 200, body: `${method} ${query.get('who') ?? 'nobody'}` })],
 ]);
 
-test('gRPC and HTTP/1 on one port', async () => {
-  const { port } = await serve(hello);
+const WIRES: readonly WireKind[] = ['native', 'grpc-js'];
+
+test.each(WIRES)('gRPC by %s and HTTP/1 on one port', async (wire) => {
+  const { port } = await serve(hello, wire);
   const client = new WireClient(port);
   cleanups.push(() => client.close());
   expect((await client.unary('/test.Test/Echo', Buffer.from('x'))).messages.map(String)).toEqual(['x']);
@@ -78,8 +88,8 @@ test('gRPC and HTTP/1 on one port', async () => {
   expect(await again.text()).toBe('POST nobody');
 });
 
-test('what comes byte by byte is understood as well', async () => {
-  const { port } = await serve(hello);
+test.each(WIRES)('what comes byte by byte is understood as well, by %s', async (wire) => {
+  const { port } = await serve(hello, wire);
   const answer = await raw(port, ...bytewise('GET /hello?who=%20me HTTP/1.0\r\n\r\n'));
   expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   expect(answer).toMatch(/GET {2}me$/);
@@ -96,7 +106,8 @@ test('a method that begins like the preface is HTTP/1', async () => {
 
 test.each([
   ['garbage', 'garbage\r\n\r\n', /^HTTP\/1\.1 400 Bad Request/],
-  ['binary garbage', '\u0016\u0003\u0001\u0002\0', /^HTTP\/1\.1 400 Bad Request/],
+  ['binary garbage', '\u0017\u0003\u0001\u0002\0', /^HTTP\/1\.1 400 Bad Request/],
+  ['TLS', '\u0016\u0003\u0001\u0002\0', /^$/],
   ['a path that is not there', 'GET /nothing HTTP/1.0\r\n\r\n', /404 Not Found\r\n[^]*\r\n\r\n404 page not found\n$/],
   ['a path that looks like a host', 'GET //hello HTTP/1.0\r\n\r\n', /404 Not Found/],
   ['a query that cannot be read', 'GET /hello?who=%zz HTTP/1.0\r\n\r\n', /200 OK\r\n[^]*GET %zz$/],

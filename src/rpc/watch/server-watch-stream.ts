@@ -18,12 +18,19 @@
 
 import { type Bytes, ERRORS, type ErrorCode, rangeOf, Status } from '../../base/index.ts';
 import { ProtocolError } from '../../codec/index.ts';
-import { ALL_WATCHERS, type WatchRefusal, type WatchResponse, type WatchStream } from '../../watch/index.ts';
+import {
+  ALL_WATCHERS,
+  type Watcher,
+  type WatchRefusal,
+  type WatchResponse,
+  type WatchStream,
+} from '../../watch/index.ts';
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../wire/index.ts';
 import { ProgressTicker } from './progress-ticker.ts';
 import type { Control, ResponseEncoder } from './response-encoder.ts';
 import type { SharedTurn } from './shared-turn.ts';
 import type { SentKind, WatchOptions } from './watch-method.ts';
+import { WatchPermit } from './watch-permit.ts';
 import { type CancelRequest, type CreateRequest, decodeWatchRequest } from './watch-request.ts';
 
 /** Answers to requests that wait to be sent. From here on the stream is not read. */
@@ -56,6 +63,9 @@ function refusalOf(code: ErrorCode): string {
   return `rpc error: code = ${GO_CODES[status] ?? 'Unknown'} desc = ${text}`;
 }
 
+/** Watchers asked for in a row before others get their turn. */
+const REVIEWED_PER_TURN_MAX = 1000;
+
 /** Why a stream is not read. */
 type Hold = 'answers' | 'turn';
 
@@ -66,6 +76,8 @@ export interface ServerWatchStreamParts {
   readonly turn: SharedTurn;
   readonly stream: DuplexStream;
   readonly call: CallContext;
+  /** Called once, when the stream is over. */
+  readonly ended: () => void;
 }
 
 export class ServerWatchStream {
@@ -75,34 +87,53 @@ export class ServerWatchStream {
   readonly #stream: DuplexStream;
   readonly #call: CallContext;
   readonly #watchStream: WatchStream;
+  readonly #permit: WatchPermit;
+  readonly #ended: () => void;
   readonly #progress: ProgressTicker;
   #ctrlStream: Message[] = [];
   /** What is left of a response in fragments. Nothing may come between them. */
   #fragments: Message[] = [];
+  #fragmentsOf = 0;
   /** Of the message being sent, for the metrics. */
   #sentKind: SentKind = 'control';
   #sentEvents = 0;
   /** The stream is read while there are none. */
   readonly #holds = new Set<Hold>();
   #isWritable = true;
+  /** Watchers that are still to be asked for since who may do what has changed. Nothing is sent meanwhile. */
+  #underReview: Iterator<Watcher> | undefined;
   #isScheduled = false;
   /** The client asks no more: what is queued is sent, then the call ends. */
   #isHalfClosed = false;
   #isEnded = false;
+  #over: () => void = () => undefined;
+  #failed: (error: unknown) => void = () => undefined;
 
-  constructor({ options, encoder, turn, stream, call }: ServerWatchStreamParts) {
+  constructor({ options, encoder, turn, stream, call, ended }: ServerWatchStreamParts) {
     this.#options = options;
     this.#encoder = encoder;
     this.#turn = turn;
     this.#stream = stream;
     this.#call = call;
-    this.#watchStream = options.watchable.newWatchStream({ peer: call.peer, user: call.commonName ?? '' });
+    this.#ended = ended;
+    this.#permit = new WatchPermit(options.member, options.callers, call);
+    const user = options.callers.userOf(call) ?? call.commonName ?? '';
+    this.#watchStream = options.watchable.newWatchStream({ peer: call.peer, user });
     this.#progress = new ProgressTicker(options.clock, options.prng, options.progressIntervalMs, (watchId) =>
-      this.#watchStream.requestProgress(watchId),
+      this.#guarded(() => this.#watchStream.requestProgress(watchId)),
     );
   }
 
-  open(): void {
+  /** Resolves when the stream is over. Rejects with a mistake of ours, when nothing is left of it but the call itself. */
+  serve(): Promise<void> {
+    this.#open();
+    return new Promise((resolve, reject) => {
+      this.#over = resolve;
+      this.#failed = reject;
+    });
+  }
+
+  #open(): void {
     this.#stream.onMessage((message) => this.#inTurn(() => this.#recvLoop(message)));
     // In its turn as well: a request may be waiting that came before it.
     this.#stream.onHalfClose(() => this.#inTurn(() => this.#halfClosed()));
@@ -117,12 +148,22 @@ export class ServerWatchStream {
   // ---- recvLoop ----
 
   #inTurn(work: () => void): void {
-    if (this.#turn.hasTime()) return work();
+    if (this.#turn.hasTime()) return this.#guarded(work);
     this.#hold('turn');
     this.#turn.wait(() => {
-      work();
+      this.#guarded(work);
       this.#release('turn');
     });
+  }
+
+  /** Everything is done in some turn or other, where nobody is there to catch. Its watchers must not outlive a stream that has failed. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#close();
+      this.#failed(error);
+    }
   }
 
   #recvLoop(message: Bytes): void {
@@ -158,13 +199,13 @@ export class ServerWatchStream {
     // The least key: there is none with no bytes.
     const key = request.key === '' ? '\0' : request.key;
     if (request.startRevision < 0) return this.#refuse(ERRORS.compacted.text);
-    // On the range as it came: what is permitted must not depend on how we write it.
-    const forbidden = this.#options.permit(key, request.rangeEnd, this.#call);
+    const range = rangeOf(key, request.rangeEnd);
+    const forbidden = this.#permit.refusalToCreate(range);
     if (forbidden !== undefined) return this.#refuse(refusalOf(forbidden));
 
     const result = this.#watchStream.watch({
       id: request.watchId,
-      range: rangeOf(key, request.rangeEnd),
+      range,
       startRev: request.startRevision,
       options: request.options,
     });
@@ -200,29 +241,82 @@ export class ServerWatchStream {
     this.#schedule();
   }
 
+  // ---- who may go on ----
+
+  /** Who may do what has changed: nothing is sent before every watcher has been asked for. */
+  authChanged(): void {
+    if (this.#isEnded) return;
+    this.#underReview = this.#permit.allowsAll ? undefined : this.#watchStream.watchers()[Symbol.iterator]();
+    if (this.#underReview === undefined) this.#schedule();
+    else if (this.#turn.hasTime()) this.#review();
+    else this.#turn.wait(() => this.#review());
+  }
+
+  #review(): void {
+    for (let asked = 0; this.#underReview !== undefined && !this.#isEnded; asked++) {
+      if (asked === REVIEWED_PER_TURN_MAX) {
+        this.#turn.wait(() => this.#review());
+        return;
+      }
+      const next = this.#underReview.next();
+      if (next.done === true) this.#underReview = undefined;
+      else this.#reviewOne(next.value);
+    }
+    this.#schedule();
+  }
+
+  #reviewOne({ id, key, end }: Watcher): void {
+    const refusal = this.#permit.refusalToGoOn({ key, end });
+    if (refusal === undefined) return;
+    this.#watchStream.cancel(id);
+    this.#progress.delete(id);
+    // What is left of a response in fragments is not sent either: the client drops the part that it has.
+    if (this.#fragmentsOf === id) this.#fragments = [];
+    this.#answer(this.#watchStream.rev(), { watchId: id, canceled: true, reason: refusalOf(refusal) });
+  }
+
   // ---- sendLoop ----
 
   /** After all that happens now: what it leaves behind is sent together. */
   #schedule(): void {
-    if (this.#isScheduled || !this.#isWritable || this.#isEnded) return;
+    if (this.#isScheduled || !this.#isWritable || this.#isEnded || this.#underReview !== undefined) return;
     this.#isScheduled = true;
-    queueMicrotask(() => this.#sendLoop());
+    queueMicrotask(() => this.#guarded(() => this.#sendLoop()));
   }
 
   #sendLoop(): void {
-    const { clock, observe } = this.#options;
+    const { clock, failpoints } = this.#options;
     for (let sent = 0; sent < RESPONSES_PER_TURN_MAX; sent++) {
       const began = clock.now();
-      const message = this.#isWritable && !this.#isEnded ? this.#nextMessage() : undefined;
+      const mayGo = this.#isWritable && !this.#isEnded && this.#underReview === undefined;
+      const message = mayGo ? this.#nextMessage() : undefined;
       if (message === undefined) {
         this.#isScheduled = false;
-        if (this.#isWritable && this.#isHalfClosed) this.#end();
+        if (mayGo && this.#isHalfClosed) this.#end();
         return;
       }
-      this.#isWritable = this.#stream.write(message);
-      observe(this.#sentKind, (clock.now() - began) / 1000, this.#sentEvents);
+      const held = failpoints?.reach('beforeSendWatchResponse');
+      if (held !== undefined) return this.#sendAfter(held, message, began);
+      this.#send(message, began);
     }
-    clock.after(0, () => this.#sendLoop());
+    clock.after(0, () => this.#guarded(() => this.#sendLoop()));
+  }
+
+  #send(message: Message, began: number): void {
+    const { clock, observe } = this.#options;
+    this.#isWritable = this.#stream.write(message);
+    observe(this.#sentKind, (clock.now() - began) / 1000, this.#sentEvents);
+  }
+
+  /** Goes on when `held` resolves. Meanwhile the channel is left alone, as if the client did not read. */
+  #sendAfter(held: PromiseLike<unknown>, message: Message, began: number): void {
+    held.then(() =>
+      this.#guarded(() => {
+        if (this.#isEnded) return;
+        this.#send(message, began);
+        this.#sendLoop();
+      }),
+    );
   }
 
   #nextMessage(): Message | undefined {
@@ -238,6 +332,7 @@ export class ServerWatchStream {
     if (response === undefined) return undefined;
     this.#sending(response);
     this.#fragments = this.#encoder.response(response);
+    this.#fragmentsOf = response.watchId;
     return this.#fragments.shift();
   }
 
@@ -260,11 +355,17 @@ export class ServerWatchStream {
 
   #end(status?: CallStatus): void {
     if (this.#isEnded) return;
+    this.#close();
+    this.#stream.end(status);
+    this.#over();
+  }
+
+  #close(): void {
     this.#isEnded = true;
+    this.#ended();
     this.#progress.stop();
     this.#watchStream.close();
     this.#ctrlStream = [];
     this.#fragments = [];
-    this.#stream.end(status);
   }
 }

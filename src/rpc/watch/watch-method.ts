@@ -1,8 +1,10 @@
 /** Watch.Watch for the table of services, and what it needs to be served. */
 
-import type { Clock, ErrorCode, Key, Prng } from '../../base/index.ts';
+import type { Clock, Failpoints, Prng } from '../../base/index.ts';
+import type { Member } from '../../node/index.ts';
 import type { WatchableStore } from '../../watch/index.ts';
-import type { CallContext, Method } from '../../wire/index.ts';
+import type { Method } from '../../wire/index.ts';
+import type { Callers } from '../auth/callers.ts';
 import { type HeaderSource, ResponseEncoder } from './response-encoder.ts';
 import { ServerWatchStream } from './server-watch-stream.ts';
 import { SharedTurn } from './shared-turn.ts';
@@ -21,8 +23,10 @@ export interface WatchOptions {
   readonly requestBytesMax: number;
   /** A response (or a fragment of one) was handed to the wire, in so much time, with so many events. */
   readonly observe: (kind: SentKind, seconds: number, events: number) => void;
-  /** Why the caller must not watch this range, which is given as it came: `rangeEnd` '' and '\0' mean what they mean on the wire. */
-  readonly permit: (key: Key, rangeEnd: Key, call: CallContext) => ErrorCode | undefined;
+  /** Who may watch what. */
+  readonly member: Pick<Member, 'auth' | 'identification'>;
+  readonly callers: Callers;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** A fragment may be so much larger than the largest request. */
@@ -32,10 +36,17 @@ export function watchMethod(options: WatchOptions): Method {
   // One for all streams: what it keeps of the last header serves them all.
   const encoder = new ResponseEncoder(options.header, options.requestBytesMax + FRAGMENT_OVERHEAD_BYTES);
   const turn = new SharedTurn(options.clock);
+  const streams = new Set<ServerWatchStream>();
+  options.member.identification.onAuthChanged(() => {
+    for (const stream of streams) stream.authChanged();
+  });
   return {
     kind: 'duplex',
     handler(stream, call) {
-      new ServerWatchStream({ options, encoder, turn, stream, call }).open();
+      const ended = (): void => void streams.delete(served);
+      const served = new ServerWatchStream({ options, encoder, turn, stream, call, ended });
+      streams.add(served);
+      return served.serve();
     },
   };
 }

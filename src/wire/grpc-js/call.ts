@@ -20,13 +20,21 @@ export class GrpcJsCall implements CallContext {
   readonly method: string;
   readonly #surface: GrpcJsSurface;
   readonly #observer: MethodObserver;
+  readonly #onError: (method: string, error: unknown) => void;
   readonly #startedAt = performance.now();
   #metadata: ReadonlyMap<string, string> | undefined;
   #state: 'open' | 'cancelled' | 'ended' = 'open';
   #listeners: (() => void)[] = [];
 
-  constructor(method: string, surface: GrpcJsSurface, observer: MethodObserver) {
+  /** `onError` hears of an observer that throws, which is nobody's business but ours. */
+  constructor(
+    method: string,
+    surface: GrpcJsSurface,
+    observer: MethodObserver,
+    onError: (method: string, error: unknown) => void,
+  ) {
     this.method = method;
+    this.#onError = onError;
     this.#surface = surface;
     this.#observer = observer;
     observer.started();
@@ -66,25 +74,29 @@ export class GrpcJsCall implements CallContext {
     else if (this.#state === 'cancelled') queueMicrotask(listener);
   }
 
-  /** The handler has ended the call. False if it was over already. */
-  end(code: Status): boolean {
-    if (this.#state !== 'open') return false;
-    this.#finish('ended', code);
-    return true;
+  /** The handler has ended the call: `tell` tells the client, before anyone else hears of it. Does nothing if the call was over already. */
+  end(code: Status, tell: () => void): void {
+    if (this.#state === 'open') this.#finish('ended', code, tell);
   }
 
   #cancel(): void {
     if (this.#state !== 'open') return;
     const listeners = this.#listeners;
     const deadline = this.#surface.getDeadline();
-    this.#finish('cancelled', Number(deadline) <= Date.now() ? Status.deadlineExceeded : Status.canceled);
-    for (const listener of listeners) listener();
+    this.#finish('cancelled', Number(deadline) <= Date.now() ? Status.deadlineExceeded : Status.canceled, () => {
+      for (const listener of listeners) listener();
+    });
   }
 
-  #finish(state: 'cancelled' | 'ended', code: Status): void {
+  #finish(state: 'cancelled' | 'ended', code: Status, tell: () => void): void {
     this.#state = state;
     this.#listeners = [];
-    this.#observer.handled(code, (performance.now() - this.#startedAt) / 1000);
+    tell();
+    try {
+      this.#observer.handled(code, (performance.now() - this.#startedAt) / 1000);
+    } catch (error) {
+      this.#onError(this.method, error);
+    }
   }
 
   #readMetadata(): ReadonlyMap<string, string> {

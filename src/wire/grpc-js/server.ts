@@ -72,17 +72,16 @@ export class GrpcJsServer implements GrpcServer {
 
   #unary(name: string, handler: UnaryHandler, observer: MethodObserver): grpc.handleUnaryCall<Bytes, Message> {
     return (surface, respond) => {
-      const call = new GrpcJsCall(name, surface, observer);
+      const call = new GrpcJsCall(name, surface, observer, this.#options.onError);
       observer.received(surface.request.length);
       const succeed = (answer: Message): void => {
         if (!call.isOpen) return;
         observer.sent(lengthOf(answer));
-        call.end(Status.ok);
-        respond(null, answer);
+        call.end(Status.ok, () => respond(null, answer));
       };
       const fail = (error: unknown): void => {
         const status = this.#statusOf(name, error);
-        if (call.end(status.code)) respond(statusObject(status));
+        call.end(status.code, () => respond(statusObject(status)));
       };
       try {
         const answer = handler(surface.request, call);
@@ -100,7 +99,7 @@ export class GrpcJsServer implements GrpcServer {
     observer: MethodObserver,
   ): grpc.handleServerStreamingCall<Bytes, Message> {
     return (surface) => {
-      const call = new GrpcJsCall(name, surface, observer);
+      const call = new GrpcJsCall(name, surface, observer, this.#options.onError);
       observer.received(surface.request.length);
       const stream = new GrpcJsSendStream(surface, call, observer);
       const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
@@ -119,11 +118,12 @@ export class GrpcJsServer implements GrpcServer {
     observer: MethodObserver,
   ): grpc.handleBidiStreamingCall<Bytes, Message> {
     return (surface) => {
-      const call = new GrpcJsCall(name, surface, observer);
+      const call = new GrpcJsCall(name, surface, observer, this.#options.onError);
       const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
       const stream: GrpcJsDuplexStream = new GrpcJsDuplexStream(surface, call, observer, fail);
       try {
-        handler(stream, call);
+        const done = handler(stream, call);
+        if (done instanceof Promise) done.catch(fail);
       } catch (error) {
         fail(error);
       }

@@ -55,10 +55,11 @@ export class GrpcJsSendStream implements SendStream {
   }
 
   end(status: CallStatus = OK): void {
-    if (!this.#call.end(status.code)) return;
-    // This is how grpc-js is told the status of a stream: it catches the error, and sends it behind what is buffered.
-    if (status.code === Status.ok) this.#surface.end();
-    else this.#surface.emit('error', { code: status.code, details: status.message });
+    this.#call.end(status.code, () => {
+      // This is how grpc-js is told the status of a stream: it catches the error, and sends it behind what is buffered.
+      if (status.code === Status.ok) this.#surface.end();
+      else this.#surface.emit('error', { code: status.code, details: status.message });
+    });
   }
 
   #written(cost: number): void {

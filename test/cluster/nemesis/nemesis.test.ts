@@ -7,6 +7,7 @@ import { describeLink, Link } from '../../../cluster/proxy/index.ts';
 class Puppets {
   readonly states = new Map<string, MemberState>(['n1', 'n2', 'n3'].map((name) => [name, 'running']));
   readonly links = new Map<string, Link>();
+  readonly armed = new Map<string, string>();
   readonly deeds: string[] = [];
   leader: string | undefined = 'n2';
 
@@ -34,10 +35,37 @@ class Puppets {
     void this.#become(name, 'running', 'resume');
   }
 
+  arm(name: string, failpoint: string, terms: string): Promise<void> {
+    this.armed.set(`${name} ${failpoint}`, terms);
+    return Promise.resolve();
+  }
+
+  disarm(): Promise<void> {
+    this.armed.clear();
+    return Promise.resolve();
+  }
+
   link(from: string, to: string): Link {
     const link = this.links.get(`${from} -> ${to}`) ?? new Link();
     this.links.set(`${from} -> ${to}`, link);
     return link;
+  }
+
+  add(): Promise<string> {
+    return this.#become('n4', 'running', 'add').then(() => 'n4');
+  }
+
+  /** Says no the first time, as to a learner that lags. */
+  promote(name: string): Promise<void> {
+    if (this.deeds.includes(`promote ${name}`)) return Promise.resolve();
+    this.deeds.push(`promote ${name}`);
+    return Promise.reject(new Error('can only promote a learner member which is in sync with leader'));
+  }
+
+  remove(name: string): Promise<void> {
+    this.states.delete(name);
+    this.deeds.push(`remove ${name}`);
+    return Promise.resolve();
   }
 
   heal(): void {
@@ -50,6 +78,7 @@ class Puppets {
     const members = [...this.states].map(([name, state]) => `${name} ${state}`);
     return [
       ...members.filter((text) => !text.endsWith('running')),
+      ...[...this.armed].map(([where, terms]) => `${where}=${terms}`),
       ...links.filter((text) => !text.endsWith(' ')),
     ].sort();
   }
@@ -72,6 +101,11 @@ const FAULTS: readonly (readonly [Fault, string, readonly string[]])[] = [
   ],
   [{ kind: 'deafen', target: 0 }, 'nothing reaches n1, which still speaks', ['n2 -> n1 cut', 'n3 -> n1 cut']],
   [{ kind: 'cut', one: 0, other: 2 }, 'cut n1 from n3', ['n1 -> n3 cut', 'n3 -> n1 cut']],
+  [
+    { kind: 'failpoint', target: 'leader', name: 'beforeCommit', terms: 'sleep(5)' },
+    'failpoint beforeCommit=sleep(5) on n2, the leader',
+    ['n2 beforeCommit=sleep(5)'],
+  ],
   [{ kind: 'kill all' }, 'kill all members', ['n1 down', 'n2 down', 'n3 down']],
   [{ kind: 'reset' }, 'reset all connections between members', []],
   [
@@ -115,6 +149,16 @@ test('the schedule is followed, and told', async () => {
   await torment(puppets, schedule, new AbortController().signal, (text) => told.push(text));
   expect(told).toEqual(['kill n2, the leader', 'over: kill n2, the leader', 'pause n1', 'over: pause n1']);
   expect(puppets.deeds).toEqual(['kill n2', 'start n2', 'pause n1', 'resume n1']);
+});
+
+test('a learner joins, is given a vote as soon as it may have one, and is removed', async () => {
+  const puppets = new Puppets();
+  const told: string[] = [];
+  const schedule = [{ fault: { kind: 'join' }, atMs: 0, forMs: 5 }] as const;
+  await torment(puppets, schedule, new AbortController().signal, (text) => told.push(text));
+  expect(puppets.deeds).toEqual(['add n4', 'promote n4', 'remove n4']);
+  expect(told).toEqual(['n4 joins as a learner', 'over: n4 joins as a learner', 'n4 has a vote', 'n4 is removed']);
+  expect([...puppets.states.keys()]).toEqual(['n1', 'n2', 'n3']);
 });
 
 test('a torment that is ended early leaves nothing broken', async () => {

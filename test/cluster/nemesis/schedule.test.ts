@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { planFaults } from '../../../cluster/nemesis/index.ts';
+import { FAILPOINTS } from '../../../src/base/index.ts';
 
 const SEEDS = Array.from({ length: 200 }, (_, seed) => seed);
 const DURATION_MS = 180_000;
@@ -12,6 +13,12 @@ test('the same seed gives the same faults, another seed others', () => {
 test('a longer run begins like a shorter one', () => {
   const short = planFaults(7, 3, 60_000);
   expect(planFaults(7, 3, DURATION_MS).slice(0, short.length)).toEqual(short);
+});
+
+test('failpoints come up only where members have them', () => {
+  const faults = SEEDS.flatMap((seed) => planFaults(seed, 3, DURATION_MS, true).map(({ fault }) => fault));
+  const names = new Set(faults.flatMap((fault) => (fault.kind === 'failpoint' ? [fault.name] : [])));
+  expect([...names].sort()).toEqual([...FAILPOINTS].sort());
 });
 
 test('each fault is over before the next begins, and all before the end', () => {
@@ -32,6 +39,7 @@ test('every kind of fault comes up, and members are members', () => {
     'cut',
     'deafen',
     'isolate',
+    'join',
     'kill',
     'kill all',
     'pause',

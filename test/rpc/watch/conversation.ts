@@ -1,19 +1,13 @@
 /** A client's conversation with a served watch stream, over a wire whose every push-back is decided by the test. */
 
-import {
-  assert,
-  type Bytes,
-  type ErrorCode,
-  type Key,
-  keyOf,
-  SeededPrng,
-  SimulatedClock,
-} from '../../../src/base/index.ts';
+import { assert, type Bytes, keyOf, SeededPrng, SimulatedClock } from '../../../src/base/index.ts';
 import { joined } from '../../../src/codec/index.ts';
 import { mvccpb, etcdserverpb as pb } from '../../../src/gen/etcd.js';
 import { type WatchOptions, watchMethod } from '../../../src/rpc/index.ts';
 import { WatchableStore } from '../../../src/watch/index.ts';
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../../src/wire/index.ts';
+import { FakeMember } from '../../support/fake-member.ts';
+import { testAuth } from '../../support/test-auth.ts';
 import { type Change, FakeHistory } from '../../watch/fake-history.ts';
 
 /** The wire's side of a stream. */
@@ -94,15 +88,15 @@ export class FakeCall implements CallContext {
   readonly peer = '127.0.0.1:1';
   readonly commonName = undefined;
   cancelled = false;
-  #listener: () => void = () => {};
+  readonly #listeners: (() => void)[] = [];
 
   onCancelled(listener: () => void): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   cancel(): void {
     this.cancelled = true;
-    this.#listener();
+    for (const listener of this.#listeners) listener();
   }
 }
 
@@ -110,7 +104,10 @@ export interface ConversationOptions {
   readonly clock?: SimulatedClock;
   readonly requestBytesMax?: number;
   readonly progressIntervalMs?: number;
-  readonly permit?: (key: Key, rangeEnd: Key) => ErrorCode | undefined;
+  readonly member?: FakeMember;
+  readonly token?: string;
+  /** Called for each header. */
+  readonly onHeader?: () => void;
 }
 
 const HEADER = { clusterId: 0xffff_ffff_ffff_fff0n, memberId: 7n, term: 3 };
@@ -123,25 +120,35 @@ export class Conversation {
   readonly observed: string[] = [];
   readonly stream = new FakeDuplexStream();
   readonly call = new FakeCall();
+  /** What the handler promises. */
+  readonly served: Promise<void>;
   #heard = 0;
 
   constructor(options: ConversationOptions = {}) {
     this.clock = options.clock ?? new SimulatedClock();
     this.store = new WatchableStore(this.history, this.clock);
+    const { member = new FakeMember() } = options;
+    if (options.token !== undefined) this.call.metadata.set('token', options.token);
     const watchOptions: WatchOptions = {
       watchable: this.store,
       clock: this.clock,
       prng: new SeededPrng(1),
-      header: (revision) => ({ ...HEADER, revision }),
+      header: (revision) => {
+        options.onHeader?.();
+        return { ...HEADER, revision };
+      },
       progressIntervalMs: options.progressIntervalMs ?? 600_000,
       requestBytesMax: options.requestBytesMax ?? 1_572_864,
       observe: (kind, _seconds, events) => this.observed.push(`${kind} ${events}`),
-      permit: options.permit ?? (() => undefined),
+      member,
+      callers: testAuth(member).callers,
     };
     const method = watchMethod(watchOptions);
     assert(method.kind === 'duplex', 'Watch is a conversation');
     this.store.start();
-    method.handler(this.stream, this.call);
+    this.served = Promise.resolve(method.handler(this.stream, this.call));
+    // Whoever wants to know looks at it.
+    this.served.catch(() => undefined);
   }
 
   create(fields: Readonly<Record<string, unknown>>): void {

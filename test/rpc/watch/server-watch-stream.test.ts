@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import type { AuthStore } from '../../../src/auth/index.ts';
 import { SimulatedClock } from '../../../src/base/index.ts';
 import { CHANNEL_RESPONSES_MAX } from '../../../src/watch/index.ts';
+import { FakeMember } from '../../support/fake-member.ts';
+import { people, tokenOf } from '../../support/test-auth.ts';
 import { Conversation, describe, microtasks } from './conversation.ts';
 
 test('a watch from its creation to its cancellation', async () => {
@@ -23,13 +26,9 @@ test('a watch from its creation to its cancellation', async () => {
 });
 
 test('what a creation may be refused for, in the order in which it is looked at', async () => {
-  const permitted: string[][] = [];
-  const talk = new Conversation({
-    permit: (key, rangeEnd) => {
-      permitted.push([key, rangeEnd]);
-      return key === 'secret' ? 'notCapable' : undefined;
-    },
-  });
+  const member = new FakeMember();
+  people(member, { alice: [{ type: 'read', key: 'a', rangeEnd: 'n' }] });
+  const talk = new Conversation({ member, token: tokenOf('alice') });
   talk.create({ key: 'secret', range_end: 'a', start_revision: -1, watch_id: -5 });
   talk.create({ key: 'secret', range_end: 'a', watch_id: -5 });
   talk.create({ key: 'b', range_end: 'a', watch_id: -5 });
@@ -40,9 +39,10 @@ test('what a creation may be refused for, in the order in which it is looked at'
   talk.create({ key: 'b', watch_id: 9 });
   talk.create({ key: 'c', watch_id: 9 });
   talk.create({ range_end: '\0' });
+  talk.create({ key: 'any' });
   expect(await talk.hears()).toEqual([
     "w-1 rev=1 created canceled 'etcdserver: mvcc: required revision has been compacted'",
-    "w-1 rev=1 created canceled 'rpc error: code = Unknown desc = etcdserver: not capable'",
+    "w-1 rev=1 created canceled 'rpc error: code = PermissionDenied desc = etcdserver: permission denied'",
     "w-1 rev=1 created canceled 'mvcc: watcher range is empty'",
     "w-1 rev=1 created canceled 'mvcc: watcher range is empty'",
     "w-1 rev=1 created canceled 'mvcc: watch ID must not be negative or beyond 2^53'",
@@ -50,14 +50,9 @@ test('what a creation may be refused for, in the order in which it is looked at'
     "w-1 rev=1 created canceled 'mvcc: watch ID must not be negative or beyond 2^53'",
     'w9 rev=1 created',
     "w-1 rev=1 created canceled 'mvcc: duplicate watch ID provided on the WatchStream'",
+    "w-1 rev=1 created canceled 'rpc error: code = PermissionDenied desc = etcdserver: permission denied'",
     'w0 rev=1 created',
   ]);
-  // On the range as it came; the empty key alone is made the least one first.
-  expect(permitted.slice(0, 2)).toEqual([
-    ['secret', 'a'],
-    ['b', 'a'],
-  ]);
-  expect(permitted.at(-1)).toEqual(['\0', '\0']);
   talk.write('any=1');
   expect(await talk.hears()).toEqual(['w0 rev=2 put any=1@2']);
 });
@@ -241,8 +236,13 @@ class WorkingClock extends SimulatedClock {
 test('what is asked at once and takes long is done in turns, in order, and the half-close comes behind it', async () => {
   const clock = new WorkingClock();
   let takesMs = 1;
-  const permit = (): undefined => void (clock.workedMs += takesMs);
-  const talk = new Conversation({ clock, permit });
+  class WorkingMember extends FakeMember {
+    override get auth(): AuthStore {
+      clock.workedMs += takesMs;
+      return super.auth;
+    }
+  }
+  const talk = new Conversation({ clock, member: new WorkingMember() });
   for (let id = 1; id <= 11; id++) talk.create({ key: 'a', watch_id: id });
   // Two of them took two milliseconds. The third waits, and the others have not been read.
   expect(clock.workedMs).toBe(2);
@@ -397,3 +397,28 @@ test('the metrics hear of every response that is sent, and of how many events', 
   await talk.hears();
   expect(talk.observed).toEqual(['control 0', 'events 1', 'progress 0']);
 });
+
+test.each(['an answer to a request', 'a response'])(
+  'when encoding %s breaks, the stream does, and nothing of it is left',
+  async (what) => {
+    let isBroken = false;
+    const talk = new Conversation({
+      onHeader: () => {
+        if (isBroken) throw new Error('broken');
+      },
+    });
+    talk.create({ key: 'a' });
+    await talk.hears();
+    expect(talk.store.gauges.watchers).toBe(1);
+    isBroken = true;
+    if (what === 'a response') talk.write('a=1');
+    else talk.create({ key: 'b' });
+    await talk.hears(10);
+    await expect(talk.served).rejects.toThrow('broken');
+    expect(talk.store.gauges).toMatchObject({ watchers: 0, watchStreams: 0 });
+    isBroken = false;
+    talk.create({ key: 'c' });
+    talk.write('c=1');
+    expect(await talk.hears(10)).toEqual([]);
+  },
+);

@@ -1,0 +1,27 @@
+/** What a stream needs of the connection that it is on. */
+
+import type { Bytes, Clock } from '../../base/index.ts';
+import type { Method } from '../port.ts';
+import type { Stream } from './stream.ts';
+import type { Transmitter } from './transmitter.ts';
+import type { Waiting } from './turn.ts';
+
+export interface StreamHost {
+  readonly transmitter: Transmitter;
+  readonly clock: Clock;
+  readonly requestBytesMax: number;
+  readonly peer: string;
+  readonly commonName: string | undefined;
+  /** Something of a call is being sent. */
+  sentSomething(): void;
+  /** So many bytes that were received are kept (or, if negative, are not kept any more). False: more than the connection may have. */
+  keep(bytes: number): boolean;
+  /** Has it go on in its turn, behind what has come already. */
+  wait(waiting: Waiting): void;
+  /** The request of a call that takes one is there. */
+  answer(stream: Stream, method: Method, request: Bytes): void;
+  /** Calls a listener of the handler. What it throws ends the call. */
+  guarded(stream: Stream, listener: () => void): void;
+  /** Nothing more comes from this stream. */
+  closed(stream: Stream): void;
+}

@@ -1,0 +1,157 @@
+import { expect, test } from 'vitest';
+import { present, RequestError, SimulatedClock, Status } from '../../src/base/index.ts';
+import { etcdserverpb as pb } from '../../src/gen/etcd.js';
+import { leaseMethods } from '../../src/rpc/lease.ts';
+import type { CallContext, CallStatus, DuplexStream, Message } from '../../src/wire/index.ts';
+import { FakeMember } from '../support/fake-member.ts';
+import { testAuth } from '../support/test-auth.ts';
+
+const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** The client's end of a stream, in memory. */
+class FakeStream implements DuplexStream {
+  readonly answers: string[] = [];
+  ended: CallStatus | 'ok' | undefined;
+  isPaused = false;
+  isFull = false;
+  message: (bytes: Uint8Array) => void = () => undefined;
+  halfClose: () => void = () => undefined;
+  writable: () => void = () => undefined;
+
+  write(message: Message): boolean {
+    const { ID, TTL } = pb.LeaseKeepAliveResponse.decode(message as Uint8Array);
+    this.answers.push(`${ID.toString()}: ${TTL.toString()}`);
+    return !this.isFull;
+  }
+  end(status?: CallStatus): void {
+    this.ended ??= status ?? 'ok';
+  }
+  onWritable(listener: () => void): void {
+    this.writable = listener;
+  }
+  onMessage(listener: (bytes: Uint8Array) => void): void {
+    this.message = listener;
+  }
+  onHalfClose(listener: () => void): void {
+    this.halfClose = listener;
+  }
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
+  ask(...ids: number[]): void {
+    for (const ID of ids) this.message(pb.LeaseKeepAliveRequest.encode({ ID }).finish());
+  }
+}
+
+function setUp() {
+  const clock = new SimulatedClock();
+  const member = new FakeMember();
+  const stream = new FakeStream();
+  const rounds: number[] = [];
+  let hold: Promise<void> | undefined;
+  const renew = async (ids: readonly bigint[]): Promise<readonly number[]> => {
+    rounds.push(ids.length);
+    await hold;
+    return ids.map((id) => (id === 7n ? 60 : 0));
+  };
+  Object.assign(member.leases, { renew });
+  const method = present(
+    new Map(leaseMethods({ member, clock, callers: testAuth(member).callers })).get(
+      '/etcdserverpb.Lease/LeaseKeepAlive',
+    ),
+    'the method',
+  );
+  if (method.kind !== 'duplex') throw new Error('a conversation');
+  const cancels: (() => void)[] = [];
+  const call = { onCancelled: (cancel: () => void) => void cancels.push(cancel), metadata: new Map() };
+  const served = method.handler(stream, call as unknown as CallContext);
+  return {
+    stream,
+    served,
+    rounds,
+    member,
+    cancel: () => {
+      for (const cancel of cancels) cancel();
+    },
+    holdOn: (until: Promise<void> | undefined) => {
+      hold = until;
+    },
+    settle: async (turns = 20) => {
+      for (let i = 0; i < turns; i++) {
+        clock.advance(1);
+        await tick();
+      }
+    },
+  };
+}
+
+test('what comes in one turn is one round, and is answered in its order', async () => {
+  const { stream, rounds, settle } = setUp();
+  stream.ask(7, 8, 7);
+  stream.ask(9);
+  await settle();
+  expect(stream.answers).toEqual(['7: 60', '8: 0', '7: 60', '9: 0']);
+  expect(rounds).toEqual([4]);
+});
+
+test('what comes during a round is the next one; the end waits for both', async () => {
+  const { stream, rounds, settle, holdOn } = setUp();
+  let release: () => void = () => undefined;
+  holdOn(new Promise((resolve) => (release = resolve)));
+  stream.ask(7);
+  await settle();
+  stream.ask(8, 7);
+  stream.halfClose();
+  await settle();
+  expect([stream.answers, stream.ended]).toEqual([[], undefined]);
+  release();
+  await settle();
+  expect([stream.answers, rounds, stream.ended]).toEqual([['7: 60', '8: 0', '7: 60'], [1, 2], 'ok']);
+});
+
+test('ten thousand leases are answered on one stream, and whoever asks too far ahead is held back', async () => {
+  const { stream, rounds, settle } = setUp();
+  stream.ask(...Array.from({ length: 10_000 }, () => 7));
+  expect(stream.isPaused).toBe(true);
+  await settle(60);
+  expect(stream.answers).toHaveLength(10_000);
+  expect(Math.max(...rounds)).toBe(1000);
+  expect(stream.isPaused).toBe(false);
+});
+
+test('a client that does not read is not written to', async () => {
+  const { stream, settle } = setUp();
+  stream.isFull = true;
+  stream.ask(7, 7, 7);
+  await settle();
+  expect(stream.answers).toHaveLength(1);
+  stream.isFull = false;
+  stream.writable();
+  await settle();
+  expect(stream.answers).toHaveLength(3);
+});
+
+test('a member that cannot say ends the stream, and so does a message that is none', async () => {
+  const one = setUp();
+  one.holdOn(Promise.reject(new RequestError('timeout')));
+  const failed = expect(one.served).rejects.toThrow('etcdserver: request timed out');
+  one.stream.ask(7);
+  await one.settle();
+  await failed;
+  const two = setUp();
+  two.stream.message(Uint8Array.of(0xff));
+  expect(two.stream.ended).toMatchObject({ code: Status.internal });
+});
+
+test('after the client has gone nothing is asked nor answered', async () => {
+  const { stream, rounds, settle, cancel } = setUp();
+  stream.ask(7);
+  cancel();
+  await settle();
+  stream.ask(7);
+  await settle();
+  expect([stream.answers, rounds.length <= 1]).toEqual([[], true]);
+});
