@@ -161,8 +161,10 @@ export class RaftLog implements ReplicatedLog {
   }
 
   async release(stored: StoredPosition): Promise<void> {
-    const confState = encodeConfiguration(this.#raft.configurationAt(stored.index));
     await this.#options.failpoints?.reach('raftBeforeWALSaveSnaphot');
+    // While the store was synced, a snapshot may have taken its place and the log's: then there is nothing left to release.
+    if (this.#raft.termAt(stored.index) === undefined) return;
+    const confState = encodeConfiguration(this.#raft.configurationAt(stored.index));
     await this.#options.wal.markSnapshot({ ...stored, confState });
     // Whoever receives a snapshot goes on from the entry behind it.
     const needed = Math.min(stored.index - this.#options.catchUpEntries, ...this.#sending);
