@@ -116,7 +116,8 @@ async function clusterOf(config: ServerConfig, { openChannel }: MemberTls): Prom
   if (!(await hasLog(walDirectory))) return await newCluster(config, openChannel);
   const described = describedCluster(config);
   if (config.initialClusterState === 'new') return described;
-  return await newCluster(config, openChannel).catch(() => described);
+  // It is none of the first, whatever the flags name.
+  return await newCluster(config, openChannel).catch(() => ({ ...described, firstMembers: [] }));
 }
 
 async function hasLog(walDirectory: string): Promise<boolean> {

@@ -221,8 +221,8 @@ function startRaft(owner: Node, found: Stored, parts: RaftParts): RaftLog {
 
 /** Where Raft goes on from: the log as it was found, or the first entry of a new cluster, which every first member writes alike. */
 async function stored(directory: DataDirectory, options: BootOptions): Promise<Stored> {
-  const { hardState, entries, snapshotMark, wal, isNew } = directory;
-  if (isNew && options.firstMembers.length > 0) {
+  const { hardState, entries, snapshotMark, wal } = directory;
+  if (options.firstMembers.length > 0 && isUnbegun(directory, options.identity)) {
     const added = options.firstMembers;
     const first = bootstrapped(
       added.map(({ id }) => raftId(id)),
@@ -238,6 +238,15 @@ async function stored(directory: DataDirectory, options: BootOptions): Promise<S
   // The commit index on disk may be behind: it is written along with other things only. What was applied was committed.
   const known = { term: currentTerm, vote, commit: Math.max(commit, directory.backend.applied.index) };
   return { hardState: known, snapshot: { index, term, configuration }, entries: entries.map(kept) };
+}
+
+/**
+ * Whether a first member has its first entry yet to write: its log is new, or an earlier start ended between making it and having that entry on
+ * disk. Without a term it has promised nothing to anybody.
+ */
+function isUnbegun({ backend, hardState, metadata, snapshotMark }: DataDirectory, own: NodeIdentity): boolean {
+  const isOfThisCluster = metadata.clusterId === own.clusterId && metadata.nodeId === own.memberId;
+  return isOfThisCluster && hardState.term === 0 && snapshotMark.index === 0 && backend.applied.index === 0;
 }
 
 /** The entry in bytes of its own: what was read is a view of a whole file. */

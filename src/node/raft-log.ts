@@ -178,6 +178,8 @@ export class RaftLog implements ReplicatedLog {
     this.#closed = true;
     this.#ticker?.cancel();
     this.#reads.stop();
+    // Its last step is the log's. If it fails, the owner hears of it.
+    await this.#installing?.catch(() => undefined);
     await this.#options.wal.close();
   }
 
@@ -334,6 +336,8 @@ export class RaftLog implements ReplicatedLog {
         await this.#installing;
         this.#installing = undefined;
       }
+      // Nothing was said of it yet: it may be lost as in a crash.
+      if (this.#closed) return;
       await this.#append(write);
       if (this.#closed) return;
       this.#options.failpoints?.hit('raftBeforeAdvance');

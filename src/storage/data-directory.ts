@@ -46,8 +46,6 @@ export interface DataDirectoryOptions {
 
 export interface DataDirectory extends RecoveredWal {
   readonly backend: DurableBackend;
-  /** Whether there was no log yet. */
-  readonly isNew: boolean;
   /**
    * The store is the state after entry backend.applied, which came with a snapshot that the log does not know of yet. The mark and the
    * entries that were found are worthless; the term and the vote are not. To be followed by wal.resetTo, before anything else is done.
@@ -92,7 +90,7 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
   }
 }
 
-type OpenedLog = RecoveredWal & Pick<DataDirectory, 'isNew' | 'installedAhead'>;
+type OpenedLog = RecoveredWal & Pick<DataDirectory, 'installedAhead'>;
 
 async function openLog(
   options: DataDirectoryOptions,
@@ -106,15 +104,14 @@ async function openLog(
     if (applied > 0) throw new WalDamagedError(directory, 0, `there is no log, but the store holds entry ${applied}`);
     const wal = await writable(directory, () => Wal.create(disk, directory, metadata, options.wal));
     const empty = { hardState: EMPTY_HARD_STATE, snapshotMark: EMPTY_SNAPSHOT_MARK, entries: [], cut: undefined };
-    return { wal, metadata, ...empty, isNew: true, installedAhead: false };
+    return { wal, metadata, ...empty, installedAhead: false };
   }
   const log = await writable(directory, () => Wal.open(disk, directory, options.wal));
   const { index } = log.snapshotMark;
   // Nothing is applied to such a store before the log has been told.
   const isUntold = store.installed !== undefined && index < store.installed.index;
-  if (isUntold && applied === store.installed.index) return { ...log, isNew: false, installedAhead: true };
-  if (!isUntold && applied <= log.wal.lastIndex && applied >= index)
-    return { ...log, isNew: false, installedAhead: false };
+  if (isUntold && applied === store.installed.index) return { ...log, installedAhead: true };
+  if (!isUntold && applied <= log.wal.lastIndex && applied >= index) return { ...log, installedAhead: false };
 
   await log.wal.close();
   if (applied < Math.max(index, store.installed?.index ?? 0)) {

@@ -145,6 +145,10 @@ export class ProcessClock implements Clock {
     };
   }
 
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

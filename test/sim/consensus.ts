@@ -119,9 +119,6 @@ export class Consensus {
     if (look.isLeader) marks.ledTerm = look.term;
     if (marks.ledTerm !== look.term) return;
     this.#leads(look);
-    const { doubt } = marks;
-    marks.doubt = undefined;
-    if (doubt !== undefined) ensure(doubt.isSettled(), () => doubt.what);
     if (look.commit > marks.leaderCommit) {
       const committed = look.log.appended.termAt(look.commit);
       ensure(
@@ -131,6 +128,17 @@ export class Consensus {
       this.#commits(look, marks);
     }
     marks.leaderCommit = look.commit;
+  }
+
+  /**
+   * Before the messages of a turn leave, and before anything is applied: by now the log has taken in whatever the leader goes by. Until here it
+   * may have heard several messages, with a change of membership among them that is in nobody's log yet, and have committed by that.
+   */
+  says(look: Look, marks: LifeMarks): void {
+    this.led(look, marks);
+    const { doubt } = marks;
+    marks.doubt = undefined;
+    if (doubt !== undefined) ensure(doubt.isSettled(), () => doubt.what);
   }
 
   #voted({ durable }: MemberLog, voter: string, term: number, candidate: string): void {

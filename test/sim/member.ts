@@ -39,6 +39,8 @@ export interface Surroundings {
   readonly trace: Trace;
   /** A process of this member has done something. */
   readonly stepped: (member: SimulatedMember) => void;
+  /** It is about to send what a turn has brought, if anything. */
+  readonly says: (member: SimulatedMember) => void;
   readonly sent: (member: SimulatedMember, message: Message) => void;
   /** An entry is in somebody's log, behind one of this term. */
   readonly entered: (entry: Entry, termBefore: number | undefined) => void;
@@ -198,6 +200,8 @@ export class SimulatedMember {
   /** The process is killed. What it has given to the kernel stays, synced or not. */
   kill(): void {
     this.#end('is killed');
+    // What its last turn still tries must not reach a disk that is the next life's by now.
+    this.#disk = this.#disk.kill();
   }
 
   /** The power goes: of what was not synced anything may be lost. */
@@ -314,6 +318,7 @@ export class SimulatedMember {
       transport: {
         setPeers: (peers) => transport.setPeers(peers),
         send: (messages) => {
+          if (!life.isOver) this.#guard(() => this.#around.says(this));
           for (const message of messages) this.#says(message);
           transport.send(messages);
         },

@@ -41,7 +41,7 @@ export const MUTANTS: readonly Mutant[] = [
     "  state.send(from, { kind: 'appendEntriesAccepted', index });",
   ),
   mutant(
-    17,
+    39,
     'commit-older-term',
     'entries of earlier terms are committed by counting (figure 3.7)',
     'raft/replication.ts',
@@ -135,6 +135,14 @@ export const MUTANTS: readonly Mutant[] = [
     'raft/replication.ts',
     'own.match = state.log.stable',
     'own.match = state.log.lastIndex',
+  ),
+  mutant(
+    1,
+    'commit-by-half',
+    'of an even number of voters, half are enough to commit',
+    'raft/quorum.ts',
+    'return sorted[voters.length - majority(voters.length)] as number;',
+    'return sorted[Math.floor(voters.length / 2)] as number;',
   ),
   mutant(
     1,

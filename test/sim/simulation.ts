@@ -100,6 +100,10 @@ export class Simulation {
       settings,
       trace,
       stepped: (member) => void this.#stepped.add(member),
+      says: (member) => {
+        const look = member.look();
+        if (look !== undefined && member.life !== undefined) this.#consensus.says(look, member.life.marks);
+      },
       sent: (member, message) => this.#consensus.sent(member.log, message),
       entered: (entry, termBefore) => this.#consensus.entered(entry, termBefore),
       failed,

@@ -30,6 +30,11 @@ function takes({ clock, prng }: SlowDiskOptions, msMax: number): Promise<void> {
   return new Promise((resolve) => void clock.after(below(prng, msMax * 10 + 1) / 10, resolve));
 }
 
+/** For what takes no time: a process that has ended in the middle of a turn goes no further. */
+function stillAlive({ clock }: SlowDiskOptions): Promise<void> {
+  return clock.isAlive ? Promise.resolve() : new Promise(() => undefined);
+}
+
 export class SlowDisk implements Disk {
   readonly #disk: MemoryDisk;
   readonly #options: SlowDiskOptions;
@@ -99,11 +104,13 @@ export class SlowTables implements Tables {
     this.#options = options;
   }
 
-  list(directory: string): Promise<readonly string[]> {
-    return this.#tables.list(directory);
+  async list(directory: string): Promise<readonly string[]> {
+    await stillAlive(this.#options);
+    return await this.#tables.list(directory);
   }
 
   async open(path: string): Promise<OrderedTable> {
+    await stillAlive(this.#options);
     const table = await this.#tables.open(path);
     const options = this.#options;
     return {
@@ -136,7 +143,8 @@ export class SlowTables implements Tables {
     };
   }
 
-  remove(path: string): Promise<void> {
-    return this.#tables.remove(path);
+  async remove(path: string): Promise<void> {
+    await stillAlive(this.#options);
+    await this.#tables.remove(path);
   }
 }

@@ -54,7 +54,7 @@ test('it is made, for its owner only, and found again', async () => {
   await withTemporaryDirectory(async (root) => {
     const path = `${root}/a/default.etcd`;
     const data = await open(path);
-    expect(data.isNew).toBe(true);
+    expect(data.entries).toEqual([]);
     expect(data.metadata).toEqual(METADATA);
     await close(data);
     expect((await readdir(`${path}/member`)).sort()).toEqual(['FORMAT', 'db', 'wal']);
@@ -63,7 +63,6 @@ test('it is made, for its owner only, and found again', async () => {
     }
     await used(path);
     const again = await open(path);
-    expect(again.isNew).toBe(false);
     expect(indexesOf(again)).toBe('3..6');
     expect(again.backend.applied).toEqual({ index: 4, term: 1 });
     await close(again);

@@ -19,7 +19,7 @@ import {
   type NodeSettings,
 } from '../../src/node/index.ts';
 import { MemoryNetwork, type PeerTransport } from '../../src/peer/index.ts';
-import { MemoryDisk, MemoryTables, openDataDirectory } from '../../src/storage/index.ts';
+import { type DataDirectory, MemoryDisk, MemoryTables, openDataDirectory } from '../../src/storage/index.ts';
 
 export const TICK_MS = 100;
 export const ELECTION_TICKS = 10;
@@ -194,6 +194,19 @@ export class MemoryMember {
     return present(this.#booted, `member ${this.id} running`).node;
   }
 
+  /** What it has on disk, for as long as it does not run. */
+  open(onFailure: (error: Error) => void = () => undefined): Promise<DataDirectory> {
+    return openDataDirectory({
+      disk: this.#disk,
+      path: '/data',
+      metadata: { nodeId: this.id, clusterId: CLUSTER_ID },
+      // A disk in memory copies a file when it grows.
+      wal: { segmentBytes: SEGMENT_BYTES, clock: this.#cluster.clock },
+      tables: this.#tables,
+      backend: { onFailure },
+    });
+  }
+
   async start(): Promise<void> {
     const { clock, errors, firstMembers, network, options } = this.#cluster;
     const seed = Number(this.id) * 1000 + ++this.#lives;
@@ -204,16 +217,7 @@ export class MemoryMember {
       clock,
       logger: SILENT_LOGGER,
       observer: UNOBSERVED,
-      open: (hears) =>
-        openDataDirectory({
-          disk: this.#disk,
-          path: '/data',
-          metadata: { nodeId: this.id, clusterId: CLUSTER_ID },
-          // A disk in memory copies a file when it grows.
-          wal: { segmentBytes: SEGMENT_BYTES, clock },
-          tables: this.#tables,
-          backend: { onFailure: (error) => hears.storeFailed(error) },
-        }),
+      open: (hears) => this.open((error) => hears.storeFailed(error)),
       firstProposalId: seed * 1_000_000,
       firstMembers,
       peers: [],
