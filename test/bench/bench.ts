@@ -1,7 +1,7 @@
 /**
  * The run: every work on both sides, interleaved (A B, B A, A B …), so that what drifts on the machine drifts for both. A side is
- * alone with its work: its server is started for it and stopped after it, on one processor if there are several, and the
- * load on the others.
+ * alone with its work: its server is started for it and stopped after it, on a processor of its own if there are several, and the
+ * load on the others. Members of a cluster have one each if there are enough, and share what there is if not.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -9,8 +9,10 @@ import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { Authority } from '../../cluster/certificates/index.ts';
+import { BenchCluster, MEMBERS } from './bench-cluster.ts';
 import type { Sample } from './sample.ts';
-import { BenchServer, type Side } from './server-process.ts';
+import { BenchServer, type ServerOptions, type Side } from './server-process.ts';
 import type { Stage, Work } from './work.ts';
 
 export interface BenchOptions {
@@ -35,8 +37,8 @@ export interface BenchResult {
   readonly isPinned: boolean;
 }
 
-const SERVER_PROCESSOR = 0;
 const PORTS = 100;
+/** One for clients, one for members. */
 const PORTS_PER_SERVER = 2;
 
 export class Bench {
@@ -45,7 +47,8 @@ export class Bench {
   readonly #failures: string[] = [];
   #root = '';
   #servers = 0;
-  #isPinned = false;
+  /** How many processors, from 0 on, are the servers'. */
+  #processors = 0;
 
   constructor(options: BenchOptions) {
     this.#options = options;
@@ -53,7 +56,7 @@ export class Bench {
 
   /** Runs all of it. A round that fails is noted, and the others go on. */
   async run(): Promise<BenchResult> {
-    this.#isPinned = pinLoad();
+    this.#processors = pinLoad();
     this.#root = await mkdtemp(join(this.#options.directory, 'watchraft-bench-'));
     const remove = (): void => rmSync(this.#root, { recursive: true, force: true });
     process.on('exit', remove);
@@ -63,7 +66,7 @@ export class Bench {
       remove();
       process.off('exit', remove);
     }
-    return { samples: this.#samples, failures: this.#failures, isPinned: this.#isPinned };
+    return { samples: this.#samples, failures: this.#failures, isPinned: this.#processors > 0 };
   }
 
   async #rounds(work: Work): Promise<void> {
@@ -99,32 +102,72 @@ export class Bench {
         await writeFile(path, bytes);
         return path;
       },
-      withServer: async (use) => {
-        const dataDir = join(this.#root, `${side}-${this.#servers}`);
-        try {
-          return await this.#withServerOn(side, dataDir, use);
-        } finally {
-          await rm(dataDir, { recursive: true, force: true });
-        }
-      },
+      withServer: (use) => this.#onNewDirectory(side, (dataDir) => this.#withServerOn(side, dataDir, use)),
       withServerOn: (dataDirName, use) => this.#withServerOn(side, join(this.#root, `${side}-${dataDirName}`), use),
+      withTlsServer: (use) =>
+        this.#onNewDirectory(side, async (dataDir) => {
+          const tls = { ...(await certificateFiles(files)), port: this.#nextPort() };
+          return await this.#withServerOn(side, dataDir, (server) => use(server, tls.port), tls);
+        }),
+      withCluster: (use) =>
+        this.#onNewDirectory(side, async (directory) => {
+          const places = Array.from({ length: MEMBERS }, (_, i) => ({
+            dataDir: join(directory, String(i)),
+            clientPort: this.#nextPort(),
+            processor: this.#processorOf(i),
+          }));
+          await using cluster = await BenchCluster.start(this.#base(side), places);
+          return await use(cluster);
+        }),
     };
   }
 
-  async #withServerOn<T>(side: Side, dataDir: string, use: (server: BenchServer) => Promise<T>): Promise<T> {
-    const offset = (this.#servers * PORTS_PER_SERVER) % PORTS;
-    this.#servers += 1;
-    await using server = await BenchServer.start({
-      side,
-      command: this.#options.commands[side] ?? [],
-      dataDir,
-      clientPort: this.#options.port + offset,
-      processor: this.#isPinned ? SERVER_PROCESSOR : undefined,
-      settleMs: this.#options.isQuick ? 20 : 1000,
-    });
+  async #onNewDirectory<T>(side: Side, use: (directory: string) => Promise<T>): Promise<T> {
+    const directory = join(this.#root, `${side}-${this.#servers}`);
+    try {
+      return await use(directory);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  async #withServerOn<T>(
+    side: Side,
+    dataDir: string,
+    use: (server: BenchServer) => Promise<T>,
+    tls?: ServerOptions['tls'],
+  ): Promise<T> {
+    const place = { dataDir, clientPort: this.#nextPort(), processor: this.#processorOf(0), tls };
+    await using server = await BenchServer.start({ ...this.#base(side), ...place });
     // Without the await the server would be stopped before it is used.
     return await use(server);
   }
+
+  #base(side: Side): Pick<ServerOptions, 'side' | 'command' | 'settleMs'> {
+    return { side, command: this.#options.commands[side] ?? [], settleMs: this.#options.isQuick ? 20 : 1000 };
+  }
+
+  /** The first of those that a server may need. */
+  #nextPort(): number {
+    const offset = (this.#servers * PORTS_PER_SERVER) % PORTS;
+    this.#servers += 1;
+    return this.#options.port + offset;
+  }
+
+  #processorOf(index: number): number | undefined {
+    return this.#processors === 0 ? undefined : index % this.#processors;
+  }
+}
+
+/** Of an authority that nobody asks: h2load takes any. */
+async function certificateFiles(directory: string): Promise<{ readonly certFile: string; readonly keyFile: string }> {
+  const authority = await Authority.make('bench');
+  const { cert, key } = await authority.issue({ commonName: 'bench', hosts: ['127.0.0.1', 'localhost'] });
+  const certFile = join(directory, 'cert.pem');
+  const keyFile = join(directory, 'key.pem');
+  await writeFile(certFile, cert);
+  await writeFile(keyFile, key);
+  return { certFile, keyFile };
 }
 
 function reasonOf(error: unknown): string {
@@ -132,16 +175,18 @@ function reasonOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }
 
-/** Keeps this process and all it starts off the processor of the servers. False if there is but one, or no taskset. */
-function pinLoad(): boolean {
+/**
+ * Keeps this process and all it starts off the processors of the servers: one for each member of a cluster, as long as one is left for
+ * the load. Gives how many these are; none if there is but one processor, or no taskset.
+ */
+function pinLoad(): number {
   const processors = cpus().length;
-  if (processors < 2) return false;
+  const ofServers = Math.min(MEMBERS, processors - 1);
+  if (ofServers === 0) return 0;
   try {
-    execFileSync('taskset', ['-acp', `${SERVER_PROCESSOR + 1}-${processors - 1}`, String(process.pid)], {
-      stdio: 'ignore',
-    });
-    return true;
+    execFileSync('taskset', ['-acp', `${ofServers}-${processors - 1}`, String(process.pid)], { stdio: 'ignore' });
+    return ofServers;
   } catch {
-    return false;
+    return 0;
   }
 }

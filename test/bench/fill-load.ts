@@ -18,14 +18,15 @@ export function fillKey(number: number): string {
 export async function fill(job: FillJob): Promise<void> {
   const headers = requestHeaders(TXN_PATH, `127.0.0.1:${job.port}`);
   const value = Buffer.alloc(job.valueBytes, 'v');
+  const { putsPerTxn = PUTS_PER_TXN, txnsInFlight = TXNS_IN_FLIGHT } = job;
   const connection = await RawConnection.open(job.port);
   let next = 0;
   let inFlight = 0;
   try {
     await new Promise<void>((resolve, reject) => {
       const send = (): void => {
-        for (; inFlight < TXNS_IN_FLIGHT && next < job.keys; inFlight++) {
-          const end = Math.min(next + PUTS_PER_TXN, job.keys);
+        for (; inFlight < txnsInFlight && next < job.keys; inFlight++) {
+          const end = Math.min(next + putsPerTxn, job.keys);
           connection.send(connection.openStream(headers, 'initial', sink), grpcMessage(txnOf(next, end, value)), true);
           next = end;
         }

@@ -8,8 +8,16 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 
-export interface H2Load {
+/** Where calls go in. */
+export interface Door {
   readonly port: number;
+  readonly isTls?: boolean;
+  /** Of a user who has shown a password. */
+  readonly token?: string;
+}
+
+export interface H2Load {
+  readonly door: Door;
   readonly path: string;
   /** A file that holds the request with its five bytes before it (grpcMessage). */
   readonly bodyFile: string;
@@ -52,7 +60,7 @@ export function hasH2Load(): boolean {
 }
 
 export async function h2load(load: H2Load): Promise<H2LoadResult> {
-  const { amount } = load;
+  const { amount, door } = load;
   const args = [
     `--clients=${load.connections}`,
     `--max-concurrent-streams=${load.inFlightPerConnection}`,
@@ -61,7 +69,8 @@ export async function h2load(load: H2Load): Promise<H2LoadResult> {
     '--header=te: trailers',
     `--data=${load.bodyFile}`,
     ...(load.logFile === undefined ? [] : [`--log-file=${load.logFile}`]),
-    `http://127.0.0.1:${load.port}${load.path}`,
+    ...(door.token === undefined ? [] : [`--header=token: ${door.token}`]),
+    `${door.isTls === true ? 'https' : 'http'}://127.0.0.1:${door.port}${load.path}`,
   ];
   const output = await outputOf(args, 'seconds' in amount ? amount.seconds * 1000 + OVERHEAD_MS_MAX : OVERHEAD_MS_MAX);
   const done = numberIn(output, /(\d+) done/);

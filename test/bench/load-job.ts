@@ -4,12 +4,15 @@ import type { LeasePlan } from './lease-load.ts';
 import type { Pace } from './put-load.ts';
 import type { WatcherPlan } from './watch-load.ts';
 
-/** Fills the store with `keys` keys, fill/00000000 and so on, in transactions. */
+/** Fills the store with `keys` keys, fill/0000000000 and so on, in transactions. */
 export interface FillJob {
   readonly kind: 'fill';
   readonly port: number;
   readonly keys: number;
   readonly valueBytes: number;
+  /** As many as a server takes by default, unless said otherwise. */
+  readonly putsPerTxn?: number;
+  readonly txnsInFlight?: number;
 }
 
 /** Opens the watchers and holds them until it is told to end. */
@@ -23,6 +26,8 @@ export interface HoldJob {
 export interface WatchJob {
   readonly kind: 'watch';
   readonly port: number;
+  /** Where to put, if not there: another member. */
+  readonly putPort?: number;
   /** Of the server, for its processor time. */
   readonly pid: number;
   readonly watchers: WatcherPlan;

@@ -48,7 +48,7 @@ async function watch(job: WatchJob): Promise<WatchResult> {
   await toldToGoOn('open');
 
   const { keys, valueBytes } = job.watchers;
-  const puts = await PutLoad.open(job.port, { keys, valueBytes, failed: fail });
+  const puts = await PutLoad.open(job.putPort ?? job.port, { keys, valueBytes, failed: fail });
   watchers.follow(puts);
   puts.start(job.pace);
   await sleep(job.warmMs);

@@ -18,6 +18,7 @@ import { describeMachine, loadAverage } from './machine.ts';
 import { rowsOf, tableOf, withTable } from './report.ts';
 import type { Side } from './server-process.ts';
 import type { Work } from './work.ts';
+import { cluster } from './work-cluster.ts';
 import { delay, fanout } from './work-fanout.ts';
 import { leases } from './work-leases.ts';
 import { memory } from './work-memory.ts';
@@ -28,7 +29,7 @@ import { startup } from './work-startup.ts';
 
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 const OURS = [process.execPath, resolve(import.meta.dirname, '../../dist/cli/main.js')];
-const WORKS: readonly Work[] = [puts, ranges, fanout, delay, slowWatcher, leases, memory, startup()];
+const WORKS: readonly Work[] = [puts, cluster, ranges, fanout, delay, slowWatcher, leases, memory, startup()];
 
 const { values } = parseArgs({
   options: {

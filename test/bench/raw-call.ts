@@ -10,6 +10,8 @@ export const RANGE_PATH = '/etcdserverpb.KV/Range';
 export const PUT_PATH = '/etcdserverpb.KV/Put';
 export const TXN_PATH = '/etcdserverpb.KV/Txn';
 export const WATCH_PATH = '/etcdserverpb.Watch/Watch';
+const STATUS_PATH = '/etcdserverpb.Maintenance/Status';
+const HASH_KV_PATH = '/etcdserverpb.Maintenance/HashKV';
 
 /** Makes one call on a connection of its own and gives the answer's bytes. Rejects if the call fails or takes over 30 s. */
 export async function call(port: number, path: string, request: Uint8Array): Promise<Buffer> {
@@ -51,6 +53,34 @@ class Answer implements Sink {
     if (messages === 1) this.#resolve(this.#bytes);
     else this.#reject(connectionError ?? new Error(`${this.#path}: the call failed`));
   }
+}
+
+/** What a member says of itself, whether it has a leader or not. */
+export interface MemberStatus {
+  /** Zero if it knows of none. */
+  readonly leader: bigint;
+  readonly isLeader: boolean;
+  readonly term: number;
+  /** Of its own store: what it has applied. */
+  readonly revision: number;
+}
+
+export async function statusOf(port: number): Promise<MemberStatus> {
+  const request = etcdserverpb.StatusRequest.encode({}).finish();
+  const status = etcdserverpb.StatusResponse.decode(await call(port, STATUS_PATH, request));
+  const leader = BigInt(String(status.leader));
+  return {
+    leader,
+    isLeader: leader !== 0n && leader === BigInt(String(status.header?.member_id ?? 0)),
+    term: Number(status.header?.raft_term ?? 0),
+    revision: Number(status.header?.revision ?? 0),
+  };
+}
+
+/** The hash of a member's whole store as of a revision. */
+export async function hashOf(port: number, revision: number): Promise<number> {
+  const request = etcdserverpb.HashKVRequest.encode({ revision }).finish();
+  return etcdserverpb.HashKVResponse.decode(await call(port, HASH_KV_PATH, request)).hash;
 }
 
 /** The store's revision, read through consensus. */

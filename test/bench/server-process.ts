@@ -14,6 +14,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryBytes, processorMs } from './process-usage.ts';
 import { revisionOf } from './raw-call.ts';
 
+/** A member's name and the whole cluster as --initial-cluster has it. */
+export interface ClusterPlace {
+  readonly name: string;
+  readonly initialCluster: string;
+}
+
+/** A second client port, which speaks TLS. */
+export interface TlsDoor {
+  readonly port: number;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /** Who is measured: this project's node or Debian's etcd. */
 export type Side = 'ours' | 'etcd';
 
@@ -28,6 +41,11 @@ export interface ServerOptions {
   readonly processor: number | undefined;
   /** How long memory must not have fallen to be settled. */
   readonly settleMs: number;
+  /** Without it the server is a cluster of one. */
+  readonly place?: ClusterPlace;
+  readonly tls?: TlsDoor | undefined;
+  /** Unless said otherwise it is ready when it answers a linearizable read. */
+  readonly isReady?: (port: number) => Promise<boolean>;
 }
 
 const READY_WITHIN_MS = 300_000;
@@ -49,7 +67,7 @@ export class BenchServer implements AsyncDisposable {
   readonly pid: number;
   /** From the start of the process to its first answer. */
   readonly startMs: number;
-  readonly #options: ServerOptions;
+  readonly options: ServerOptions;
   readonly #child: ChildProcess;
   readonly #endWithUs: () => void;
 
@@ -58,12 +76,12 @@ export class BenchServer implements AsyncDisposable {
     this.port = options.clientPort;
     this.pid = pid;
     this.startMs = startMs;
-    this.#options = options;
+    this.options = options;
     this.#child = child;
     this.#endWithUs = end;
   }
 
-  /** Resolves when the server answers a linearizable read. Rejects with its last words if it does not. */
+  /** Resolves when the server is ready. Rejects with its last words if it does not get so. */
   static async start(options: ServerOptions): Promise<BenchServer> {
     const startedAt = performance.now();
     const [program = '', ...args] = commandLine(options);
@@ -79,7 +97,7 @@ export class BenchServer implements AsyncDisposable {
     process.on('exit', end);
     child.on('error', (error) => (output += error.message));
     while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      const isReady = await answers(options.clientPort);
+      const isReady = await (options.isReady ?? answers)(options.clientPort);
       const startMs = performance.now() - startedAt;
       if (isReady) return new BenchServer(options, child, child.pid, startMs, end);
       if (startMs > READY_WITHIN_MS) break;
@@ -92,7 +110,7 @@ export class BenchServer implements AsyncDisposable {
 
   /** Whether it is this project's node, by its program. */
   get isNode(): boolean {
-    return programOf(this.#options.command) === 'node';
+    return programOf(this.options.command) === 'node';
   }
 
   get processorMs(): number {
@@ -104,7 +122,7 @@ export class BenchServer implements AsyncDisposable {
     let last = Number.POSITIVE_INFINITY;
     for (let check = 0; check < SETTLE_CHECKS_MAX; check++) {
       await this.#collectGarbage();
-      await sleep(this.#options.settleMs);
+      await sleep(this.options.settleMs);
       const now = memoryBytes(this.pid);
       if (now >= last * (1 - SETTLED_SHARE)) return now;
       last = now;
@@ -130,13 +148,22 @@ export class BenchServer implements AsyncDisposable {
     clearTimeout(timer);
   }
 
+  /** The power is cut: it gets no chance to say goodbye. Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    process.off('exit', this.#endWithUs);
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
   async #collectGarbage(): Promise<void> {
     if (this.isNode) this.#child.kill('SIGUSR2');
-    if (programOf(this.#options.command) === 'etcd') {
+    if (programOf(this.options.command) === 'etcd') {
       const response = await fetch(`http://127.0.0.1:${this.port}/debug/pprof/heap?gc=1`);
       await response.arrayBuffer();
     }
@@ -155,18 +182,25 @@ function programOf(command: readonly string[]): string {
 }
 
 function commandLine(options: ServerOptions): string[] {
-  const client = `http://127.0.0.1:${options.clientPort}`;
+  const { tls, place = { name: 'default', initialCluster: `default=http://127.0.0.1:${options.clientPort + 1}` } } =
+    options;
+  const clients = [
+    `http://127.0.0.1:${options.clientPort}`,
+    ...(tls === undefined ? [] : [`https://127.0.0.1:${tls.port}`]),
+  ].join();
   const peer = `http://127.0.0.1:${options.clientPort + 1}`;
   const isEtcd = programOf(options.command) === 'etcd';
   return [
     ...(options.processor === undefined ? [] : ['taskset', '-c', String(options.processor)]),
     ...options.command,
     `--data-dir=${options.dataDir}`,
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
+    `--name=${place.name}`,
+    `--listen-client-urls=${clients}`,
+    `--advertise-client-urls=${clients}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=default=${peer}`,
+    `--initial-cluster=${place.initialCluster}`,
+    ...(tls === undefined ? [] : [`--cert-file=${tls.certFile}`, `--key-file=${tls.keyFile}`]),
     '--log-level=warn',
     ...(isEtcd ? ['--logger=zap', '--enable-pprof'] : []),
   ];

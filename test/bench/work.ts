@@ -1,5 +1,6 @@
 /** A piece of work that the bench gives to one server, a round at a time, and what it may use for that. */
 
+import type { BenchCluster } from './bench-cluster.ts';
 import type { Measured } from './sample.ts';
 import type { BenchServer, Side } from './server-process.ts';
 
@@ -8,7 +9,7 @@ export interface Work {
   readonly name: string;
   /** Fewer rounds than asked for, where a round takes long. */
   readonly roundsMax?: number;
-  /** One round on one server, which is alone on the machine meanwhile. Throws if anything fails or an answer is wrong. */
+  /** One round on one side, which is alone on the machine meanwhile. Throws if anything fails or an answer is wrong. */
   run(stage: Stage): Promise<Measured[]>;
 }
 
@@ -23,6 +24,10 @@ export interface Stage {
   file(name: string, bytes: Uint8Array): Promise<string>;
   /** Runs `use` with a server on an empty data directory; both are gone after it. */
   withServer<T>(use: (server: BenchServer) => Promise<T>): Promise<T>;
+  /** The same with a server that has a second port, which speaks TLS. */
+  withTlsServer<T>(use: (server: BenchServer, tlsPort: number) => Promise<T>): Promise<T>;
+  /** The same with three members. */
+  withCluster<T>(use: (cluster: BenchCluster) => Promise<T>): Promise<T>;
   /** The same on a data directory that stays for all rounds of this side. */
   withServerOn<T>(dataDirName: string, use: (server: BenchServer) => Promise<T>): Promise<T>;
 }
