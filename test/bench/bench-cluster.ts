@@ -35,7 +35,7 @@ export class BenchCluster implements AsyncDisposable {
     const cluster = new BenchCluster(members);
     const failed = started.find((one) => one.status === 'rejected');
     if (failed === undefined) return cluster;
-    await cluster.stop();
+    await cluster[Symbol.asyncDispose]();
     throw failed.reason;
   }
 
@@ -80,12 +80,9 @@ export class BenchCluster implements AsyncDisposable {
     return again;
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.stop()));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
+  /** Ends all without ceremony: a member that waits for the others to take over would wait for those that end as well. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.kill()));
   }
 }
 

@@ -45,7 +45,7 @@ function missing(): string | undefined {
 }
 
 /** Those that keep to a rate whatever the machine does (delay, slow-watcher) fail on one that is overloaded: they are for quiet ones. */
-const WORKS = ['puts', 'ranges', 'fanout', 'leases', 'memory', 'startup'];
+const WORKS = ['puts', 'cluster', 'ranges', 'fanout', 'leases', 'memory', 'startup'];
 
 test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS }, async ({ skip }) => {
   const why = missing();
@@ -67,7 +67,18 @@ test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS
       if (row.unit === '1/s') expect(row[side]?.least, `${row.measure}, ${side}`).toBeGreaterThan(0);
     }
   }
-  for (const word of ['puts', 'ranges', 'events', 'leases', 'keepalives', 'memory', 'start']) {
+  for (const word of [
+    'puts',
+    'three members',
+    'catch-up',
+    'after the leader is killed',
+    'ranges',
+    'events',
+    'leases',
+    'keepalives',
+    'memory',
+    'start',
+  ]) {
     expect(
       rows.some(({ measure }) => measure.includes(word)),
       word,
