@@ -36,11 +36,11 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
   const watch = watchMethod({
     watchable: node.watchable,
     clock,
-    header: (revision) => ({ clusterId: node.clusterId, memberId: node.memberId, revision, term: node.term }),
+    header: node,
     requestBytesMax: config.requestBytesMax,
     progressIntervalMs: config.watchProgressMs,
     prng: { next: () => randomInt(2 ** 32) },
-    observe: metrics.watchResponseSent,
+    observe: metrics.watchResponsesSent,
     member: node,
     callers: auth.callers,
     failpoints,

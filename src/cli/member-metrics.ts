@@ -4,7 +4,7 @@ import { CLUSTER_VERSION, type Clock, type Logger, SERVER_VERSION, Status } from
 import type { MachineRequest } from '../machine/index.ts';
 import type { BootedNode, NodeIdentity, NodeObserver } from '../node/index.ts';
 import { type ApplyOperation, createMetrics, type Metrics, RateLimitedLog, type RequestType } from '../ops/index.ts';
-import { METHOD_TABLE, type SentKind } from '../rpc/index.ts';
+import { METHOD_TABLE, type SentObserver } from '../rpc/index.ts';
 import type { WalOptions } from '../storage/index.ts';
 import type { CallObserver } from '../wire/index.ts';
 
@@ -14,7 +14,7 @@ export interface MemberMetrics {
   readonly walObserver: Pick<WalOptions, 'onSync' | 'onWrite'>;
   readonly backendCommitted: (seconds: number) => void;
   readonly callObserver: CallObserver;
-  readonly watchResponseSent: (kind: SentKind, seconds: number, events: number) => void;
+  readonly watchResponsesSent: SentObserver;
   /** From now on, scrapes ask this member. */
   watch(booted: BootedNode): void;
   close(): void;
@@ -111,10 +111,10 @@ export function memberMetrics(options: MemberMetricsOptions): MemberMetrics {
     walObserver: { onSync: metrics.observe.walSyncSeconds, onWrite: metrics.observe.walWriteSeconds },
     backendCommitted: metrics.observe.backendCommitSeconds,
     callObserver: callObserver(metrics, options),
-    watchResponseSent: (kind, seconds, events) => {
-      if (kind === 'control') metrics.observe.watchControlSeconds(seconds);
-      else if (kind === 'progress') metrics.observe.watchProgressSeconds(seconds);
-      else metrics.watchResponseSent(seconds, events);
+    watchResponsesSent: (kind, seconds, messages, events) => {
+      if (kind === 'control') metrics.observe.watchControlSeconds(seconds, messages);
+      else if (kind === 'progress') metrics.observe.watchProgressSeconds(seconds, messages);
+      else metrics.watchResponsesSent(seconds, messages, events);
     },
     watch: (running) => {
       booted = running;

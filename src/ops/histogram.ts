@@ -20,11 +20,12 @@ export class Histogram {
     this.#counts = [...bounds.map(() => 0), 0];
   }
 
-  observe(value: number): void {
+  /** Takes the same measurement, so many times. */
+  observe(value: number, times: number = 1): void {
     let at = 0;
     while (at < this.#bounds.length && value > (this.#bounds[at] as number)) at++;
-    this.#counts[at] = (this.#counts[at] as number) + 1;
-    this.#sum += value;
+    this.#counts[at] = (this.#counts[at] as number) + times;
+    this.#sum += value * times;
   }
 
   /** Lines of Prometheus's text format. `labels` are printed: 'op="Put",success="true"', or ''. */

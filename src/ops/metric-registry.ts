@@ -18,7 +18,7 @@ export interface Family {
 }
 
 /** Takes one measurement, in the unit that the metric's name ends with. */
-export type Observe = (value: number) => void;
+export type Observe = (value: number, times?: number) => void;
 
 /** A slice of rendering. A scrape waits for the writes, never they for it. */
 const SLICE_MS = 4;
@@ -104,7 +104,7 @@ export class MetricRegistry {
       let child = children.get(labels);
       if (child === undefined) children.set(labels, (child = new Histogram(buckets)));
       const histogram = child;
-      return (value) => histogram.observe(value);
+      return (value, times) => histogram.observe(value, times);
     };
   }
 

@@ -68,8 +68,8 @@ export interface Metrics {
   readonly applied: (operation: ApplyOperation, seconds: number, success: boolean) => void;
   readonly rangeEnded: (seconds: number, success: boolean) => void;
   readonly requestEnded: (type: RequestType, seconds: number, success: boolean) => void;
-  /** A watch response with this many events was sent: 0 for a progress notification. */
-  readonly watchResponseSent: (seconds: number, events: number) => void;
+  /** So many watch responses were sent, in so much time each, with so many events in all of them. */
+  readonly watchResponsesSent: (seconds: number, responses: number, events: number) => void;
   /** A call came in from a client that says it speaks this version (metadata client-api-version), if it says so. */
   readonly clientRequest: (kind: 'unary' | 'stream', apiVersion: string | undefined) => void;
   /** What a check of /livez or /readyz came to. */
@@ -113,10 +113,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     applied: (operation, seconds, success) => apply('v3', operation, String(success))(seconds),
     rangeEnded: (seconds, success) => range(String(success))(seconds),
     requestEnded: (type, seconds, success) => request(type, String(success))(seconds),
-    watchResponseSent: (seconds, events) => {
-      observe.watchEventsSeconds(seconds);
-      // A progress notification has no events to divide by.
-      if (events > 0) observe.watchPerEventSeconds(seconds / events);
+    watchResponsesSent: (seconds, responses, events) => {
+      observe.watchEventsSeconds(seconds, responses);
+      // The cancellation by a compaction has no events to divide by.
+      if (events > 0) observe.watchPerEventSeconds((seconds * responses) / events, responses);
     },
     clientRequest: (kind, apiVersion = 'unknown') => {
       const known = clientRequests.size < CLIENT_VERSIONS_MAX || clientRequests.has(kind, apiVersion);

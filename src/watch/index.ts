@@ -3,7 +3,7 @@ export type { WatchGauges } from './gauges.ts';
 export { type Interval, IntervalTree } from './interval-tree.ts';
 export * from './limits.ts';
 export { SharedEvent } from './shared-event.ts';
-export { ALL_WATCHERS, type WatchResponse } from './watch-response.ts';
+export { ALL_WATCHERS, type WatchResponse, watchIdOf } from './watch-response.ts';
 export {
   AUTO_WATCH_ID,
   type StreamLabels,

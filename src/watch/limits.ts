@@ -6,6 +6,9 @@ const MIB = 1024 * KIB;
 /** Responses with events that wait in a stream's channel*. More: the watcher becomes a victim. */
 export const CHANNEL_RESPONSES_MAX = 128;
 
+/** Watchers that share one response. What a cancelled watcher must be taken out of is bounded by this. */
+export const RESPONSE_WATCHERS_MAX = 1024;
+
 /** Bytes of events that wait in a stream's channel. A response over it still enters an empty channel, else it could never pass. */
 export const CHANNEL_BYTES_MAX: number = 8 * MIB;
 

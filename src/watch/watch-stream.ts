@@ -9,10 +9,10 @@
  */
 
 import type { KeyRange } from '../base/index.ts';
-import { Channel } from './channel.ts';
+import { Channel, type Waiting } from './channel.ts';
 import { CHANNEL_BYTES_MAX, CHANNEL_RESPONSES_LOW } from './limits.ts';
 import type { SharedEvent } from './shared-event.ts';
-import { ALL_WATCHERS, type WatchResponse } from './watch-response.ts';
+import type { WatchResponse } from './watch-response.ts';
 import type { Watchable } from './watchable.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 import { WatcherList } from './watcher-list.ts';
@@ -90,7 +90,7 @@ export class WatchStream {
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) return false;
     this.#watchers.delete(id);
-    this.#drop(this.#channel.purge((response) => response.watcher === watcher));
+    this.#dropped(this.#channel.drop(watcher));
     this.#watchable.cancel(watcher);
     this.#offerRoom();
     return true;
@@ -109,7 +109,7 @@ export class WatchStream {
   /** Ends all watchers and drops all that is queued. */
   close(): void {
     this.finish();
-    this.#drop(this.#channel.purge(() => true));
+    this.#dropped(this.#channel.clear());
   }
 
   /** The newest revision that watchers have been told of. */
@@ -139,8 +139,9 @@ export class WatchStream {
   take(): WatchResponse | undefined {
     const response = this.#channel.take();
     if (response === undefined) return undefined;
-    const { kind, watcher } = response;
-    if (kind === 'events') this.#watchable.dequeued(response.events.length, true);
+    const { kind, watchers } = response;
+    const [watcher] = watchers;
+    if (kind === 'events') this.#watchable.dequeued(response.events.length * watchers.length, true);
     else if (kind === 'compacted') this.#forget(watcher);
     else if (watcher !== undefined) watcher.bookmarkQueued = false;
     else this.#bookmarkTaken();
@@ -175,11 +176,13 @@ export class WatchStream {
 
   /** A response with events, if there is room for it. */
   offer(watcher: Watcher, events: readonly SharedEvent[], revision: number, prevKv: boolean): boolean {
-    let bytes = 0;
-    for (const event of events) bytes += event.sizeBytes(prevKv);
-    if (!this.#channel.accepts(bytes)) return false;
+    if (!this.#channel.join(watcher, events, revision)) {
+      let bytes = 0;
+      for (const event of events) bytes += event.sizeBytes(prevKv);
+      if (!this.#channel.accepts(bytes)) return false;
+      this.#push({ kind: 'events', watchers: [watcher], events, revision, compactRevision: 0, bytes });
+    }
     this.#watchable.queued(events.length);
-    this.#push({ kind: 'events', watcher, watchId: watcher.id, events, revision, compactRevision: 0, bytes });
     return true;
   }
 
@@ -188,21 +191,21 @@ export class WatchStream {
     watcher.progressWanted = false;
     if (watcher.bookmarkQueued) return;
     watcher.bookmarkQueued = true;
-    this.#push(wordOf('bookmark', watcher, revision, 0));
+    this.#push(wordOf('bookmark', [watcher], revision, 0));
   }
 
   /** A bookmark for all watchers. */
   bookmarkAll(revision: number): void {
     this.#bookmarkRev = revision;
-    this.#push(wordOf('bookmark', undefined, revision, 0));
+    this.#push(wordOf('bookmark', [], revision, 0));
   }
 
   /** The last word about a watcher whose history is gone. Its id is free once this has been taken. */
   announceCompaction(watcher: Watcher, compactRevision: number): void {
-    this.#push(wordOf('compacted', watcher, 0, compactRevision));
+    this.#push(wordOf('compacted', [watcher], 0, compactRevision));
   }
 
-  #push(response: WatchResponse): void {
+  #push(response: Waiting): void {
     const wasEmpty = this.#channel.length === 0;
     this.#channel.push(response);
     if (wasEmpty) this.#readable?.();
@@ -214,7 +217,7 @@ export class WatchStream {
    */
   #recallBookmark(): void {
     if (this.#bookmarkRev === 0) return;
-    this.#channel.purge((response) => response.watchId === ALL_WATCHERS);
+    this.#channel.dropBookmark();
     this.#bookmarkRev = 0;
     this.#progressAgain = false;
     this.#watchable.progressAll(this);
@@ -234,8 +237,8 @@ export class WatchStream {
     this.#watchable.cancel(watcher);
   }
 
-  #drop(responses: readonly WatchResponse[]): void {
-    for (const { events } of responses) if (events.length > 0) this.#watchable.dequeued(events.length, false);
+  #dropped(events: number): void {
+    if (events > 0) this.#watchable.dequeued(events, false);
   }
 
   #offerRoom(): void {
@@ -253,10 +256,9 @@ export class WatchStream {
 
 function wordOf(
   kind: 'bookmark' | 'compacted',
-  watcher: Watcher | undefined,
+  watchers: Watcher[],
   revision: number,
   compactRevision: number,
-): WatchResponse {
-  const watchId = watcher?.id ?? ALL_WATCHERS;
-  return { kind, watcher, watchId, events: NO_EVENTS, revision, compactRevision, bytes: 0 };
+): Waiting {
+  return { kind, watchers, events: NO_EVENTS, revision, compactRevision, bytes: 0 };
 }

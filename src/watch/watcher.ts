@@ -93,6 +93,11 @@ export class Watcher {
     return (this.#flags & FRAGMENT) !== 0;
   }
 
+  /** Whether the same response does for both. */
+  isLike(other: Watcher): boolean {
+    return ((this.#flags ^ other.#flags) & (PREV_KV | FRAGMENT)) === 0;
+  }
+
   get victim(): boolean {
     return this.state === 'victim';
   }

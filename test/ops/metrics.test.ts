@@ -69,7 +69,7 @@ async function feedAll(metrics: Metrics): Promise<string> {
   metrics.applied('Put', 0.001, true);
   metrics.rangeEnded(0.001, false);
   metrics.requestEnded('put', 0.001, true);
-  metrics.watchResponseSent(0.5, 10);
+  metrics.watchResponsesSent(0.5, 1, 10);
   metrics.clientRequest('unary', '3.4');
   metrics.healthChecked('readyz', 'serializable_read', true);
   metrics.method('/etcdserverpb.KV/Put')?.ended(Status.ok, 0.1);
@@ -177,8 +177,8 @@ test('how long calls take is told only when asked for', async () => {
 
 test('a progress notification has no time per event', async () => {
   const { metrics } = create();
-  metrics.watchResponseSent(0.25, 0);
-  metrics.watchResponseSent(0.5, 10);
+  metrics.watchResponsesSent(0.25, 1, 0);
+  metrics.watchResponsesSent(0.5, 1, 10);
   const series = await scrape(metrics);
   const name = 'etcd_debugging_server_watch_send_loop_watch_stream_duration';
   expect(series.get(`${name}_seconds_count`)).toBe(2);

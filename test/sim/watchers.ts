@@ -10,13 +10,7 @@
 
 import { below, inRange, type KeyRange, type Prng, pick } from '../../src/base/index.ts';
 import type { Node } from '../../src/node/index.ts';
-import {
-  ALL_WATCHERS,
-  AUTO_WATCH_ID,
-  type SharedEvent,
-  type WatchResponse,
-  type WatchStream,
-} from '../../src/watch/index.ts';
+import { AUTO_WATCH_ID, type SharedEvent, type WatchResponse, type WatchStream } from '../../src/watch/index.ts';
 import { describePair, pairOf } from './clients.ts';
 import type { WorldClock } from './clock.ts';
 import type { History, HistoryEvent } from './history.ts';
@@ -288,25 +282,26 @@ export class Watchers {
     for (;;) {
       const response = stream.stream.take();
       if (response === undefined) return;
-      this.#heard(stream, response);
+      if (response.watchers.length === 0) this.#heardOfAll(stream, response.revision);
+      for (const { id } of response.watchers) this.#heard(stream, response, id);
       if (stream.paceMs === READ_AT_ONCE) continue;
       this.#readLater(stream);
       return;
     }
   }
 
-  #heard(stream: Stream, response: WatchResponse): void {
-    const { kind, watchId, revision } = response;
-    if (kind === 'bookmark' && watchId === ALL_WATCHERS) {
-      this.#options.trace.note(`stream ${stream.number} is told of revision ${revision}`);
-      stream.progressAwaited = false;
-      for (const watching of stream.watching.values()) this.#promised(watching, revision);
-      return;
-    }
+  #heardOfAll(stream: Stream, revision: number): void {
+    this.#options.trace.note(`stream ${stream.number} is told of revision ${revision}`);
+    stream.progressAwaited = false;
+    for (const watching of stream.watching.values()) this.#promised(watching, revision);
+  }
+
+  #heard(stream: Stream, response: WatchResponse, watchId: number): void {
+    const { kind, revision } = response;
     const watching = stream.watching.get(watchId);
     ensure(watching !== undefined, () => `stream ${stream.number} hears of ${watchId}, which it does not watch`);
     if (kind === 'bookmark') this.#promised(watching, revision);
-    else if (kind === 'compacted') this.#compacted(stream, watching, response);
+    else if (kind === 'compacted') this.#compacted(stream, watchId, watching, response);
     else this.#told(watching, response);
   }
 
@@ -321,7 +316,7 @@ export class Watchers {
     watching.cursor = Math.max(watching.cursor, revision + 1);
   }
 
-  #compacted(stream: Stream, watching: Watching, { watchId, compactRevision }: WatchResponse): void {
+  #compacted(stream: Stream, watchId: number, watching: Watching, { compactRevision }: WatchResponse): void {
     const { history, trace } = this.#options;
     trace.note(`watcher ${watching.number} at ${watching.cursor} is cancelled: compacted at ${compactRevision}`);
     ensure(

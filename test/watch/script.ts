@@ -158,7 +158,7 @@ export class Story {
     for (let i = 0; i < count; i++) {
       const response = stream.take();
       if (response === undefined) break;
-      this.#say(`${name} ${describeResponse(response)}`);
+      this.#say(...describeResponse(response).map((line) => `${name} ${line}`));
     }
   }
 
@@ -221,21 +221,29 @@ function describeEvent(response: WatchResponse, index: number): string {
   const { event } = shared;
   const what = event.type === 'put' ? `put ${event.key} ${describePair(event.kv)}` : `del ${event.key} @${event.main}`;
   const previous =
-    response.watcher?.prevKv === true && shared.previous !== undefined ? ` (was ${describePair(shared.previous)})` : '';
+    response.watchers[0]?.prevKv === true && shared.previous !== undefined
+      ? ` (was ${describePair(shared.previous)})`
+      : '';
   return what + previous;
 }
 
-export function describeResponse(response: WatchResponse): string {
-  const who = response.watcher === undefined ? 'all' : `w${response.watchId}`;
-  if (response.kind === 'bookmark') return `${who} rev=${response.revision} bookmark`;
+/** A line for each of the watchers that share it. */
+export function describeResponse(response: WatchResponse): string[] {
+  const { watchers } = response;
+  if (watchers.length === 0) return [`all ${describeWhat(response)}`];
+  return watchers.map(({ id }, i) => `${i === 0 ? '' : '+ '}w${id} ${describeWhat(response)}`);
+}
+
+function describeWhat(response: WatchResponse): string {
+  if (response.kind === 'bookmark') return `rev=${response.revision} bookmark`;
   if (response.kind === 'compacted')
-    return `${who} rev=${response.revision} canceled, compacted at ${response.compactRevision}`;
+    return `rev=${response.revision} canceled, compacted at ${response.compactRevision}`;
   const { length } = response.events;
   const shown =
     length <= EVENTS_SHOWN_MAX
       ? response.events.map((_, i) => describeEvent(response, i)).join(', ')
       : `${describeEvent(response, 0)} ... ${describeEvent(response, length - 1)} (${length} events)`;
-  return `${who} rev=${response.revision}: ${shown}`;
+  return `rev=${response.revision}: ${shown}`;
 }
 
 /** The file as it would be if its expectations were what happens. */

@@ -9,6 +9,7 @@ import {
   WATCHERS_PER_SYNC_MAX,
   WatchableStore,
   type WatchStream,
+  watchIdOf,
 } from '../../src/watch/index.ts';
 import { FakeHistory } from './fake-history.ts';
 
@@ -136,8 +137,9 @@ test('more compacted watchers than a pass takes on: each is told, once', () => {
   const told = new Set<number>();
   for (let response = stream.take(); response !== undefined; response = stream.take()) {
     expect(response).toMatchObject({ kind: 'compacted', compactRevision: 15, revision: 0 });
-    expect(told.has(response.watchId)).toBe(false);
-    told.add(response.watchId);
+    const id = watchIdOf(response.watchers[0]);
+    expect(told.has(id)).toBe(false);
+    told.add(id);
   }
   expect(told.size).toBe(1300);
   expect(taken(alive)).toEqual([21]);
@@ -147,10 +149,12 @@ test('more compacted watchers than a pass takes on: each is told, once', () => {
 test('thousands that wait on streams without room cost the others nothing', () => {
   const bench = new Bench(1);
   const stuck = bench.stream('stuck');
-  for (let i = 0; i < 2000; i++) watch(stuck, 0);
+  // A key each: those of one key would share the room of one response.
+  const keys = Array.from({ length: 2000 }, (_, i) => `k${i}`);
+  for (const key of keys) watch(stuck, 0, key);
   const free = bench.stream('free');
   const apply = (): void => {
-    const events = bench.history.apply([{ type: 'put', key: 'k', value: 'v' }]);
+    const events = bench.history.apply(['k', ...keys].map((key) => ({ type: 'put', key, value: 'v' })));
     bench.store.notify(bench.history.currentRevision, events);
   };
   apply();
@@ -183,7 +187,10 @@ test('watchers that are told of the same event share what they are told', () => 
   two.watch({ id: 0, range, startRev: 0, options: { ...PLAIN, prevKv: true } });
   const events = bench.history.apply([{ type: 'put', key: 'k', value: 'v' }]);
   bench.store.notify(2, events);
-  const told = [one.take(), two.take(), two.take(), two.take()].map((response) => response?.events);
+  const responses = [one.take(), two.take(), two.take()];
+  // Those that are told the same share the response, too.
+  expect(responses.map((response) => response?.watchers.length)).toEqual([1, 2, 1]);
+  const told = responses.map((response) => response?.events);
   expect(told[0]).toHaveLength(1);
   for (const each of told) expect(each).toBe(told[0]);
   const shared = told[0]?.[0];

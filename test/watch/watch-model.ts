@@ -7,7 +7,13 @@
 import { expect } from 'vitest';
 import { assert, inRange, type KeyRange } from '../../src/base/index.ts';
 import type { Event, History } from '../../src/mvcc/index.ts';
-import { WatchableStore, type WatcherOptions, type WatchResponse, type WatchStream } from '../../src/watch/index.ts';
+import {
+  ALL_WATCHERS,
+  WatchableStore,
+  type WatcherOptions,
+  type WatchResponse,
+  type WatchStream,
+} from '../../src/watch/index.ts';
 import type { Change } from './fake-history.ts';
 import { FiniteClock } from './finite-clock.ts';
 
@@ -185,19 +191,20 @@ export class WatchModel {
     for (let i = 0; i < count; i++) {
       const response = reader.stream.take();
       if (response === undefined) return;
-      this.#look(reader, response);
+      if (response.watchers.length === 0) this.#look(reader, response, ALL_WATCHERS);
+      for (const { id } of response.watchers) this.#look(reader, response, id);
     }
   }
 
-  #look(reader: Reader, response: WatchResponse): void {
-    if (response.watchId === -1) {
+  #look(reader: Reader, response: WatchResponse, watchId: number): void {
+    if (watchId === ALL_WATCHERS) {
       for (const told of reader.told.values()) if (!told.compacted) this.#bookmark(told, response.revision);
       if (response.revision >= reader.awaited) reader.awaited = 0;
       return;
     }
-    const told = reader.told.get(response.watchId);
-    assert(told !== undefined, `a response for watcher ${response.watchId}, which there is not`);
-    assert(!told.compacted, `watcher ${response.watchId} is told something after its end`);
+    const told = reader.told.get(watchId);
+    assert(told !== undefined, `a response for watcher ${watchId}, which there is not`);
+    assert(!told.compacted, `watcher ${watchId} is told something after its end`);
     if (response.kind === 'bookmark') this.#bookmark(told, response.revision);
     else if (response.kind === 'compacted') this.#compacted(told, response);
     else this.#tell(told, response);

@@ -35,9 +35,10 @@ export class ProgressTicker {
     this.#quiet.delete(watchId);
   }
 
-  /** An event has been sent. */
-  told(watchId: number): void {
-    if (this.#quiet.has(watchId)) this.#quiet.set(watchId, false);
+  /** These have been sent an event. */
+  told(watchers: readonly { readonly id: number }[]): void {
+    if (this.#quiet.size === 0) return;
+    for (const { id } of watchers) if (this.#quiet.has(id)) this.#quiet.set(id, false);
   }
 
   stop(): void {

@@ -1,7 +1,8 @@
 /**
  * WatchResponses as bytes. Those with events are made of pieces that exist already and are put end to end:
  *
- *     [ header, the same for all responses of one revision ] [ watch_id ] [ event ] [ event ] ...
+ *     [ header, the same for all responses of one revision ] [ event ] [ event ] ... [ watch_id ]
+ *     '------------------------- the body, the same for all watchers --------------'
  *
  * An event's piece is encoded once and shared by everyone who is told of it (watch/shared-event.ts), so a response costs its
  * list of pieces. A large response to a watcher that asked for it is cut into fragments, between events only; all but the
@@ -9,12 +10,12 @@
  */
 
 import { type Bytes, EMPTY_BYTES } from '../../base/index.ts';
-import { joined, ProtoWriter, type ResponseHeader, writeHeader } from '../../codec/index.ts';
+import { joined, lengthOf, ProtoWriter, type ResponseHeader, writeHeader } from '../../codec/index.ts';
 import type { WatchResponse } from '../../watch/index.ts';
 import type { Message } from '../../wire/index.ts';
 
-/** The header of an answer at this revision. */
-export type HeaderSource = (revision: number) => ResponseHeader;
+/** Who answers, as it is at the moment. */
+export type HeaderSource = Readonly<Omit<ResponseHeader, 'revision'>>;
 
 /** Fields of a WatchResponse without events. */
 export interface Control {
@@ -51,15 +52,29 @@ function idField(watchId: number): Bytes {
   return field;
 }
 
+/** Header fields that are kept, by revision: a revision is told to many streams, and a stream of the last few in a row. */
+const KEPT_HEADERS = 64;
+
+/** A body that goes to several watchers is put together once if it is smaller than this, to be copied in one go. */
+const JOINED_BYTES_MAX = 2048;
+
+interface KeptHeader {
+  readonly revision: number;
+  readonly term: number;
+  readonly field: Bytes;
+}
+
+/** What all watchers of a response are sent: one message without its watch_id, or several fragments. */
+export type Body = readonly (readonly Bytes[])[];
+
 export class ResponseEncoder {
-  readonly #header: HeaderSource;
+  readonly #from: HeaderSource;
   readonly #fragmentBytesMax: number;
-  #last: ResponseHeader | undefined;
-  #lastField: Bytes = EMPTY_BYTES;
+  readonly #keptHeaders: (KeptHeader | undefined)[] = Array.from({ length: KEPT_HEADERS });
 
   /** `fragmentBytesMax`: no fragment is larger, unless it is one event. */
-  constructor(header: HeaderSource, fragmentBytesMax: number) {
-    this.#header = header;
+  constructor(from: HeaderSource, fragmentBytesMax: number) {
+    this.#from = from;
     this.#fragmentBytesMax = fragmentBytesMax;
   }
 
@@ -71,79 +86,67 @@ export class ResponseEncoder {
     writer.boolField(CANCELED, canceled);
     writer.boolField(CREATED, created);
     writer.bigintField(WATCH_ID, BigInt(watchId));
-    writeHeader(writer, this.#header(revision));
+    const { clusterId, memberId, term } = this.#from;
+    writeHeader(writer, { clusterId, memberId, revision, term });
     return writer.finish();
   }
 
-  /** What was taken from a stream: one message, or several fragments. */
-  response(response: WatchResponse): Message[] {
-    const { kind, revision, watchId, compactRevision } = response;
-    switch (kind) {
-      case 'events':
-        return this.#events(response);
-      case 'bookmark':
-        return [[this.#headerField(revision), idField(watchId)]];
-      case 'compacted':
-        return [this.control(revision, { watchId, canceled: true, compactRevision })];
-      default:
-        return kind satisfies never;
-    }
-  }
-
-  #events(response: WatchResponse): Message[] {
-    const { watcher, events, revision, watchId } = response;
-    const prevKv = watcher?.prevKv === true;
+  /** What was taken from a stream. */
+  body({ kind, watchers, events, revision, compactRevision }: WatchResponse): Body {
     const head = this.#headerField(revision);
-    const id = idField(watchId);
-    const [first] = events;
-    if (first !== undefined && events.length === 1) return [[head, id, first.encoded(prevKv)]];
-
-    const whole: Bytes[] = [head, id];
-    let bytes = head.length + id.length;
-    for (const event of events) {
-      const entry = event.encoded(prevKv);
-      whole.push(entry);
-      bytes += entry.length;
+    if (kind === 'compacted') return [[head, cancelledBy(compactRevision)]];
+    const [watcher] = watchers;
+    const pieces = [head];
+    for (const event of events) pieces.push(event.encoded(watcher?.prevKv === true));
+    if (watchers.length > 1 || watcher?.fragment === true) {
+      const bytes = lengthOf(pieces);
+      if (bytes < JOINED_BYTES_MAX) return [[joined(pieces)]];
+      if (watcher?.fragment === true && bytes > this.#fragmentBytesMax) return this.#fragments(pieces);
     }
-    if (watcher?.fragment !== true || bytes <= this.#fragmentBytesMax) return [whole];
-    return this.#fragments(head, id, whole.slice(2));
+    return [pieces];
   }
 
-  #fragments(head: Bytes, id: Bytes, entries: readonly Bytes[]): Message[] {
-    const marked = [head, id, FRAGMENT_MARK];
-    const markedBytes = head.length + id.length + FRAGMENT_MARK.length;
-    const messages: Message[] = [];
+  /** The message to one of the watchers. */
+  message(fragment: readonly Bytes[], watchId: number): Message {
+    return watchId === 0 ? fragment : [...fragment, idField(watchId)];
+  }
+
+  #fragments([head = EMPTY_BYTES, ...entries]: readonly Bytes[]): Body {
+    const marked = [head, FRAGMENT_MARK];
+    const markedBytes = lengthOf(marked);
+    const fragments: Bytes[][] = [];
     let fragment: Bytes[] = [];
     let bytes = markedBytes;
     for (const entry of entries) {
       if (fragment.length > 0 && bytes + entry.length > this.#fragmentBytesMax) {
-        messages.push([...marked, ...fragment]);
+        fragments.push([...marked, ...fragment]);
         fragment = [];
         bytes = markedBytes;
       }
       fragment.push(entry);
       bytes += entry.length;
     }
-    messages.push([head, id, ...fragment]);
-    return messages;
+    fragments.push([head, ...fragment]);
+    return fragments;
   }
 
-  /** The field header. Kept from one call to the next: a revision is told to many watchers in a row. */
   #headerField(revision: number): Bytes {
-    const header = this.#header(revision);
-    const last = this.#last;
-    const isLast =
-      last !== undefined &&
-      last.revision === header.revision &&
-      last.term === header.term &&
-      last.memberId === header.memberId &&
-      last.clusterId === header.clusterId;
-    if (!isLast) {
-      const writer = new ProtoWriter();
-      writeHeader(writer, header);
-      this.#lastField = joined(writer.finish());
-      this.#last = header;
-    }
-    return this.#lastField;
+    const place = revision % KEPT_HEADERS;
+    const kept = this.#keptHeaders[place];
+    const { clusterId, memberId, term } = this.#from;
+    if (kept?.revision === revision && kept.term === term) return kept.field;
+    const writer = new ProtoWriter();
+    writeHeader(writer, { clusterId, memberId, revision, term });
+    const field = joined(writer.finish());
+    this.#keptHeaders[place] = { revision, term, field };
+    return field;
   }
+}
+
+/** canceled: true, compact_revision */
+function cancelledBy(compactRevision: number): Bytes {
+  const writer = new ProtoWriter();
+  writer.numberField(COMPACT_REVISION, compactRevision);
+  writer.boolField(CANCELED, true);
+  return joined(writer.finish());
 }

@@ -26,18 +26,20 @@ import {
   type WatchStream,
 } from '../../watch/index.ts';
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../wire/index.ts';
+import { Delivery } from './delivery.ts';
 import { ProgressTicker } from './progress-ticker.ts';
 import type { Control, ResponseEncoder } from './response-encoder.ts';
+import type { Sending, SendTurn, Sent } from './send-turn.ts';
 import type { SharedTurn } from './shared-turn.ts';
-import type { SentKind, WatchOptions } from './watch-method.ts';
+import type { WatchOptions } from './watch-method.ts';
 import { WatchPermit } from './watch-permit.ts';
 import { type CancelRequest, type CreateRequest, decodeWatchRequest } from './watch-request.ts';
 
 /** Answers to requests that wait to be sent. From here on the stream is not read. */
 export const CONTROL_RESPONSES_MAX = 16;
 
-/** Responses sent in a row before others get their turn. */
-const RESPONSES_PER_TURN_MAX = 64;
+/** Messages sent in a row before others get their turn. */
+const MESSAGES_PER_TURN_MAX = 256;
 
 /** Why a watch was refused, in etcd's words where it has them. */
 const REFUSALS: Readonly<Record<WatchRefusal, string>> = {
@@ -72,18 +74,20 @@ type Hold = 'answers' | 'turn';
 export interface ServerWatchStreamParts {
   readonly options: WatchOptions;
   readonly encoder: ResponseEncoder;
-  /** What all streams share for receiving. */
+  /** What all streams share for receiving, and for sending. */
   readonly turn: SharedTurn;
+  readonly sendTurn: SendTurn;
   readonly stream: DuplexStream;
   readonly call: CallContext;
   /** Called once, when the stream is over. */
   readonly ended: () => void;
 }
 
-export class ServerWatchStream {
+export class ServerWatchStream implements Sending {
   readonly #options: WatchOptions;
   readonly #encoder: ResponseEncoder;
   readonly #turn: SharedTurn;
+  readonly #sendTurn: SendTurn;
   readonly #stream: DuplexStream;
   readonly #call: CallContext;
   readonly #watchStream: WatchStream;
@@ -91,12 +95,8 @@ export class ServerWatchStream {
   readonly #ended: () => void;
   readonly #progress: ProgressTicker;
   #ctrlStream: Message[] = [];
-  /** What is left of a response in fragments. Nothing may come between them. */
-  #fragments: Message[] = [];
-  #fragmentsOf = 0;
-  /** Of the message being sent, for the metrics. */
-  #sentKind: SentKind = 'control';
-  #sentEvents = 0;
+  /** The response that is being sent. */
+  readonly #delivery: Delivery;
   /** The stream is read while there are none. */
   readonly #holds = new Set<Hold>();
   #isWritable = true;
@@ -109,10 +109,12 @@ export class ServerWatchStream {
   #over: () => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
 
-  constructor({ options, encoder, turn, stream, call, ended }: ServerWatchStreamParts) {
+  constructor({ options, encoder, turn, sendTurn, stream, call, ended }: ServerWatchStreamParts) {
     this.#options = options;
     this.#encoder = encoder;
+    this.#delivery = new Delivery(encoder);
     this.#turn = turn;
+    this.#sendTurn = sendTurn;
     this.#stream = stream;
     this.#call = call;
     this.#ended = ended;
@@ -265,13 +267,14 @@ export class ServerWatchStream {
     this.#schedule();
   }
 
-  #reviewOne({ id, key, end }: Watcher): void {
+  #reviewOne(watcher: Watcher): void {
+    const { id, key, end } = watcher;
     const refusal = this.#permit.refusalToGoOn({ key, end });
     if (refusal === undefined) return;
     this.#watchStream.cancel(id);
+    // Nor is the rest of what is on its way sent: a client drops the fragments that it has.
+    this.#delivery.leaveOut(watcher);
     this.#progress.delete(id);
-    // What is left of a response in fragments is not sent either: the client drops the part that it has.
-    if (this.#fragmentsOf === id) this.#fragments = [];
     this.#answer(this.#watchStream.rev(), { watchId: id, canceled: true, reason: refusalOf(refusal) });
   }
 
@@ -279,69 +282,79 @@ export class ServerWatchStream {
 
   /** After all that happens now: what it leaves behind is sent together. */
   #schedule(): void {
-    if (this.#isScheduled || !this.#isWritable || this.#isEnded || this.#underReview !== undefined) return;
+    if (this.#isScheduled || !this.#maySend) return;
     this.#isScheduled = true;
-    queueMicrotask(() => this.#guarded(() => this.#sendLoop()));
+    this.#sendTurn.add(this);
   }
 
-  #sendLoop(): void {
-    const { clock, failpoints } = this.#options;
-    for (let sent = 0; sent < RESPONSES_PER_TURN_MAX; sent++) {
-      const began = clock.now();
-      const mayGo = this.#isWritable && !this.#isEnded && this.#underReview === undefined;
-      const message = mayGo ? this.#nextMessage() : undefined;
+  get #maySend(): boolean {
+    return this.#isWritable && !this.#isEnded && this.#underReview === undefined;
+  }
+
+  sendLoop(sent: Sent): boolean {
+    let hasMore = false;
+    this.#guarded(() => {
+      hasMore = this.#send(sent);
+    });
+    return hasMore;
+  }
+
+  #send(sent: Sent): boolean {
+    const { failpoints } = this.#options;
+    for (let i = 0; i < MESSAGES_PER_TURN_MAX; i++) {
+      const message = this.#maySend ? this.#nextMessage(sent) : undefined;
       if (message === undefined) {
         this.#isScheduled = false;
-        if (mayGo && this.#isHalfClosed) this.#end();
-        return;
+        if (this.#maySend && this.#isHalfClosed) this.#end();
+        return false;
       }
       const held = failpoints?.reach('beforeSendWatchResponse');
-      if (held !== undefined) return this.#sendAfter(held, message, began);
-      this.#send(message, began);
+      if (held !== undefined) {
+        this.#sendAfter(held, message);
+        return false;
+      }
+      this.#isWritable = this.#stream.write(message);
     }
-    clock.after(0, () => this.#guarded(() => this.#sendLoop()));
-  }
-
-  #send(message: Message, began: number): void {
-    const { clock, observe } = this.#options;
-    this.#isWritable = this.#stream.write(message);
-    observe(this.#sentKind, (clock.now() - began) / 1000, this.#sentEvents);
+    return true;
   }
 
   /** Goes on when `held` resolves. Meanwhile the channel is left alone, as if the client did not read. */
-  #sendAfter(held: PromiseLike<unknown>, message: Message, began: number): void {
+  #sendAfter(held: PromiseLike<unknown>, message: Message): void {
     held.then(() =>
       this.#guarded(() => {
         if (this.#isEnded) return;
-        this.#send(message, began);
-        this.#sendLoop();
+        this.#isWritable = this.#stream.write(message);
+        this.#isScheduled = false;
+        this.#schedule();
       }),
     );
   }
 
-  #nextMessage(): Message | undefined {
-    const fragment = this.#fragments.shift();
-    if (fragment !== undefined) return fragment;
-    const control = this.#ctrlStream.shift();
-    if (control !== undefined) {
-      if (this.#ctrlStream.length === 0) this.#release('answers');
-      this.#sentKind = 'control';
-      return control;
-    }
+  #nextMessage(sent: Sent): Message | undefined {
+    const message = this.#delivery.next() ?? this.#nextControl(sent);
+    if (message !== undefined) return message;
     const response = this.#watchStream.take();
     if (response === undefined) return undefined;
-    this.#sending(response);
-    this.#fragments = this.#encoder.response(response);
-    this.#fragmentsOf = response.watchId;
-    return this.#fragments.shift();
+    this.#deliver(response, sent);
+    return this.#delivery.next();
   }
 
-  #sending(response: WatchResponse): void {
-    const { kind, watchId } = response;
-    this.#sentKind = kind === 'bookmark' ? 'progress' : 'events';
-    this.#sentEvents = kind === 'events' ? response.events.length : 0;
-    if (kind === 'events') this.#progress.told(watchId);
-    else if (kind === 'compacted') this.#progress.delete(watchId);
+  #nextControl(sent: Sent): Message | undefined {
+    const control = this.#ctrlStream.shift();
+    if (control === undefined) return undefined;
+    if (this.#ctrlStream.length === 0) this.#release('answers');
+    sent.control++;
+    return control;
+  }
+
+  #deliver(response: WatchResponse, sent: Sent): void {
+    const { kind, watchers, events } = response;
+    if (kind === 'bookmark') sent.progress++;
+    else sent.responses += watchers.length;
+    sent.events += watchers.length * events.length;
+    if (kind === 'events') this.#progress.told(watchers);
+    else if (kind === 'compacted') for (const { id } of watchers) this.#progress.delete(id);
+    this.#delivery.begin(response);
   }
 
   #hold(reason: Hold): void {
@@ -366,6 +379,6 @@ export class ServerWatchStream {
     this.#progress.stop();
     this.#watchStream.close();
     this.#ctrlStream = [];
-    this.#fragments = [];
+    this.#delivery.stop();
   }
 }

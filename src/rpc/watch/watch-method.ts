@@ -6,23 +6,21 @@ import type { WatchableStore } from '../../watch/index.ts';
 import type { Method } from '../../wire/index.ts';
 import type { Callers } from '../auth/callers.ts';
 import { type HeaderSource, ResponseEncoder } from './response-encoder.ts';
+import { SendTurn, type SentObserver } from './send-turn.ts';
 import { ServerWatchStream } from './server-watch-stream.ts';
 import { SharedTurn } from './shared-turn.ts';
-
-export type SentKind = 'control' | 'progress' | 'events';
 
 export interface WatchOptions {
   readonly watchable: WatchableStore;
   readonly clock: Clock;
   readonly prng: Prng;
-  /** The header of an answer at this revision. */
+  /** Whose headers the answers have. */
   readonly header: HeaderSource;
   /** --watch-progress-notify-interval */
   readonly progressIntervalMs: number;
   /** --max-request-bytes: with an allowance on top it bounds a fragment. */
   readonly requestBytesMax: number;
-  /** A response (or a fragment of one) was handed to the wire, in so much time, with so many events. */
-  readonly observe: (kind: SentKind, seconds: number, events: number) => void;
+  readonly observe: SentObserver;
   /** Who may watch what. */
   readonly member: Pick<Member, 'auth' | 'identification'>;
   readonly callers: Callers;
@@ -36,6 +34,7 @@ export function watchMethod(options: WatchOptions): Method {
   // One for all streams: what it keeps of the last header serves them all.
   const encoder = new ResponseEncoder(options.header, options.requestBytesMax + FRAGMENT_OVERHEAD_BYTES);
   const turn = new SharedTurn(options.clock);
+  const sendTurn = new SendTurn(options.clock, options.observe);
   const streams = new Set<ServerWatchStream>();
   options.member.identification.onAuthChanged(() => {
     for (const stream of streams) stream.authChanged();
@@ -44,7 +43,7 @@ export function watchMethod(options: WatchOptions): Method {
     kind: 'duplex',
     handler(stream, call) {
       const ended = (): void => void streams.delete(served);
-      const served = new ServerWatchStream({ options, encoder, turn, stream, call, ended });
+      const served = new ServerWatchStream({ options, encoder, turn, sendTurn, stream, call, ended });
       streams.add(served);
       return served.serve();
     },

@@ -84,7 +84,7 @@ beforeEach(async () => {
       watchable,
       clock,
       prng: { next: () => 1 },
-      header: (revision) => ({ clusterId: 1n, memberId: 1n, revision, term: 1 }),
+      header: { clusterId: 1n, memberId: 1n, term: 1 },
       progressIntervalMs: 1000,
       requestBytesMax: 1_000_000,
       observe: () => undefined,

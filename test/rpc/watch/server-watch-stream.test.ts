@@ -213,15 +213,30 @@ test('a client that asks and does not read is not heard until it does', async ()
   expect(talk.stream.paused).toBe(false);
 });
 
-test('much to send is sent in turns', async () => {
+test('one put to many watchers: all hear of it, in order, though it takes more than a share', async () => {
   const talk = new Conversation();
-  for (let i = 0; i < 100; i++) talk.create({ key: 'a' });
+  for (let i = 0; i < 1500; i++) talk.create({ key: 'a' });
   await talk.hears();
   talk.write('a=1');
-  const before = talk.stream.written.length;
+  expect(await talk.hears()).toEqual(Array.from({ length: 1500 }, (_, i) => `w${i} rev=2 put a=1@2`));
+  expect(talk.store.gauges).toMatchObject({ slowWatchers: 0, pendingEvents: 0, eventsTotal: 1500 });
+});
+
+test('what is on its way to many: the client stops reading, one is cancelled, and the others hear of it', async () => {
+  const talk = new Conversation();
+  for (let i = 0; i < 3; i++) talk.create({ key: 'a' });
+  await talk.hears();
+  talk.stream.credit = 1;
+  talk.write('a=1');
   await microtasks();
-  expect(talk.stream.written.length - before).toBe(64);
-  expect(await talk.hears()).toHaveLength(100);
+  talk.cancel(1);
+  talk.stream.read();
+  expect(await talk.hears()).toEqual([
+    'w0 rev=2 put a=1@2',
+    'w1 rev=2 put a=1@2',
+    'w2 rev=2 put a=1@2',
+    'w1 rev=2 canceled',
+  ]);
 });
 
 /** Time passes by work, and no timer fires meanwhile. */
@@ -355,6 +370,17 @@ test('fragments: between events, each within the bound, all but the last marked'
     `w0 rev=3 put a=*${FRAGMENT_BYTES_MAX + 1}@3`,
     `w1 rev=3 put a=*${FRAGMENT_BYTES_MAX + 1}@3`,
   ]);
+});
+
+test('fragments for several watchers: each gets all of one response in a row', async () => {
+  const talk = new Conversation(SMALL_REQUESTS);
+  for (let i = 0; i < 2; i++) talk.create({ key: 'a', range_end: 'b', fragment: true });
+  await talk.messages();
+  talk.write(...MANY);
+  const messages = await talk.messages();
+  expect(messages.map((each) => [Number(each.watch_id), each.fragment ?? false])).toEqual(
+    [0, 1].flatMap((id) => [true, true, true, false].map((more) => [id, more])),
+  );
 });
 
 test('nothing comes between fragments, though the client reads one at a time and asks meanwhile', async () => {
