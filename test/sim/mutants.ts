@@ -368,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
     'cancelled-leaves-events',
     'what waits for a watcher is sent though it was cancelled',
     'watch/watch-stream.ts',
-    'this.#drop(this.#channel.purge((response) => response.watcher === watcher));',
+    'this.#dropped(this.#channel.drop(watcher));',
     '',
   ),
   mutant(
