@@ -109,7 +109,7 @@ export class LocalCluster {
     const cluster = new LocalCluster(options, clusterTls);
     try {
       for (const { number, joining } of known.length > 0 ? known : cluster.#fresh(options.size)) {
-        await cluster.#place(number, joining);
+        await cluster.#links.addMember(cluster.#place(number, joining).place);
       }
       for (const member of cluster.members) await member.start();
       await cluster.#remember();
@@ -216,20 +216,30 @@ export class LocalCluster {
     const number = Array.from({ length: MEMBERS_MAX }, (_, i) => i + 1).find((free) => !this.#members.has(free));
     if (number === undefined) throw new Error(`a local cluster has ${MEMBERS_MAX} members at most`);
     const place = placeOf(number, this.#layout);
-    const joining = await this.#change(async (client) => {
+    // First: a member whose address is taken would be one that the others count and that never comes.
+    await this.#links.addMember(place);
+    const joining = await this.#joining(place, isLearner).catch(async (error: unknown) => {
+      await this.#links.removeMember(place.name);
+      throw error;
+    });
+    const member = this.#place(number, joining);
+    await member.forget();
+    await member.start();
+    await this.#remember();
+    return member.name;
+  }
+
+  /** Has the cluster take a member in. Resolves to what the member must know to join. */
+  #joining(place: MemberPlace, isLearner: boolean): Promise<Joining> {
+    return this.#change(async (client) => {
       const url = peerUrlOf(place);
       const before = await client.memberList();
       // An attempt whose answer was lost may have done it.
       const isKnown = before.members.some(({ peerUrls }) => peerUrls.includes(url));
       const { members } = isKnown ? before : await client.memberAdd([url], { isLearner });
       const urls = members.flatMap(({ name, peerUrls }) => peerUrls.map((url) => `${name || place.name}=${url}`));
-      return { initialCluster: urls.join(','), state: 'existing' } as const;
+      return { initialCluster: urls.join(','), state: 'existing' };
     });
-    const member = await this.#place(number, joining);
-    await member.forget();
-    await member.start();
-    await this.#remember();
-    return member.name;
   }
 
   /** Gives a learner a vote, unless it has one. Rejects with the server's refusal: it may not have caught up yet. */
@@ -274,7 +284,7 @@ export class LocalCluster {
     return numbers.map((number) => ({ number, joining: { initialCluster, state: 'new' } }));
   }
 
-  async #place(number: number, joining: Joining): Promise<Member> {
+  #place(number: number, joining: Joining): Member {
     const place = placeOf(number, this.#layout);
     const member = new Member(place, {
       command: this.#options.command,
@@ -287,7 +297,6 @@ export class LocalCluster {
       joining,
       onDeath: ({ name, logFile }, how) => this.#options.onNote?.(`${name} ended by itself (${how}), see ${logFile}`),
     });
-    await this.#links.addMember(place);
     this.#members.set(number, member);
     return member;
   }

@@ -10,7 +10,7 @@ import { type Client, type ClientTls, connect, type MemberStatus } from '../../s
 import { clientEndpointOf } from './layout.ts';
 import type { Member } from './member.ts';
 
-export type Role = 'leader' | 'follower' | 'candidate' | 'learner' | 'silent' | 'paused' | 'down';
+export type Role = 'leader' | 'follower' | 'candidate' | 'learner' | 'starting' | 'silent' | 'paused' | 'down';
 
 export interface Gauges {
   readonly watchers: number;
@@ -43,6 +43,8 @@ export class Monitor {
   readonly #clients = new Map<string, Client>();
   /** Ids do not change while a cluster runs: the leader can be named even when it is silent. */
   readonly #names = new Map<bigint, string>();
+  /** Of processes that have answered. */
+  readonly #heard = new Set<number>();
 
   /** `tls` if the members speak it. */
   constructor(tls?: ClientTls) {
@@ -69,7 +71,12 @@ export class Monitor {
     const view = { name: member.name, endpoint, pid: member.pid };
     if (member.state !== 'running') return { ...view, role: member.state, status: undefined, gauges: undefined };
     const [status, gauges] = await Promise.all([this.#status(endpoint), gaugesAt(endpoint, this.#tls)]);
-    if (status !== undefined) this.#names.set(status.memberId, member.name);
+    if (status === undefined) {
+      const isNew = view.pid !== undefined && !this.#heard.has(view.pid);
+      return { ...view, role: isNew ? 'starting' : 'silent', status, gauges };
+    }
+    this.#names.set(status.memberId, member.name);
+    if (view.pid !== undefined) this.#heard.add(view.pid);
     return { ...view, role: roleOf(status), status, gauges };
   }
 
@@ -83,8 +90,7 @@ export class Monitor {
   }
 }
 
-function roleOf(status: MemberStatus | undefined): Role {
-  if (status === undefined) return 'silent';
+function roleOf(status: MemberStatus): Role {
   if (status.isLearner) return 'learner';
   if (status.leader === 0n) return 'candidate';
   return status.leader === status.memberId ? 'leader' : 'follower';

@@ -54,12 +54,15 @@ export class PeerLinks {
     for (const { link } of this.#links.values()) link.heal();
   }
 
-  /** The links that are not whole, in words: 'n1 -> n2: cut'. */
+  /** The links that are not whole, in words: 'n1 -> n2: slow', 'n1 <-> n2: cut'. */
   describe(): readonly string[] {
-    return [...this.#links.values()]
-      .map(({ from, to, link }) => ({ from, to, what: describeLink(link.state) }))
-      .filter(({ what }) => what !== '')
-      .map(({ from, to, what }) => `${from} -> ${to}: ${what}`);
+    const whats = new Map([...this.#links].map(([id, { link }]) => [id, describeLink(link.state)]));
+    return [...this.#links.values()].flatMap(({ from, to }) => {
+      const what = whats.get(`${from} -> ${to}`) ?? '';
+      if (what === '') return [];
+      if (what !== whats.get(`${to} -> ${from}`)) return [`${from} -> ${to}: ${what}`];
+      return from < to ? [`${from} <-> ${to}: ${what}`] : [];
+    });
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ const ANSWER_TAKEN_WITHIN_MS = 1_000;
 
 /** Resolves to the exit code when `stop` is aborted or a second shell says `down`. */
 export async function run(options: RunnerOptions, output: Output, stop: AbortController): Promise<number> {
-  const screen = new Screen(output, `Data and logs: ${options.directory}\n${HINT}`);
+  const screen = new Screen(output, `Ctrl-C stops all. Data and logs: ${options.directory}\n${HINT}`);
   let cluster: LocalCluster | undefined;
   const gone = new AbortController();
   const control = await serveIn(options, async (words) => {
@@ -43,6 +43,7 @@ export async function run(options: RunnerOptions, output: Output, stop: AbortCon
     await showUntil(stop.signal, cluster, screen);
     screen.note('stopping');
     await cluster.down();
+    screen.show(await cluster.look(), cluster.faults);
   } finally {
     gone.abort();
     await closed(control);
@@ -67,8 +68,7 @@ export async function ask(options: RunnerOptions, output: Output, errors: Output
   }
 }
 
-const HINT =
-  'Ctrl-C stops all. From another shell: npm run cluster -- kill n1 | start n1 | pause n1 | cut n1 n2 | heal | --help';
+const HINT = 'From another shell: npm run cluster -- kill n1 | start n1 | cut n1 n2 | --help';
 
 async function serveIn(
   options: RunnerOptions,

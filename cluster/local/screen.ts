@@ -1,11 +1,11 @@
 /**
- * What the runner shows while the cluster runs. On a terminal one screen, drawn over and over:
+ * What the runner shows while the cluster runs. On a terminal one screen, drawn over and over, that fits into 80 columns:
  *
  *     leader n2, term 4
  *
- *     member  client           role      term  committed  applied  watchers  slow  pending
- *     ------  ---------------  --------  ----  ---------  -------  --------  ----  -------
- *     n1      127.0.0.1:2379   follower     4        118      118         3     0        0
+ *     name  client           role       term  commit  applied  watchers  slow  pending
+ *     ----  ---------------  ---------  ----  ------  -------  --------  ----  -------
+ *     n1    127.0.0.1:2379   follower      4     118      118         3     0        0
  *
  * Elsewhere (a file, a CI log) a line for each thing that changes.
  */
@@ -16,12 +16,19 @@ import type { ClusterView } from './monitor.ts';
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
+  /** Of a terminal. */
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
-/** The latest notes stay on the screen. */
+/** The latest notes stay on the screen, as far as there is room. */
 const NOTES_MAX = 8;
 
-const HEAD = ['member', 'client', 'role', 'term', 'committed', 'applied', 'watchers', 'slow', 'pending'];
+/** Of a terminal that does not say. */
+const COLUMNS_DEFAULT = 80;
+const ROWS_DEFAULT = 24;
+
+const HEAD = ['name', 'client', 'role', 'term', 'commit', 'applied', 'watchers', 'slow', 'pending'];
 
 export function viewTable(view: ClusterView, faults: readonly string[]): string {
   const rows = view.members.map(({ name, endpoint, role, status, gauges }) => [
@@ -44,6 +51,7 @@ export class Screen {
   readonly #output: Output;
   readonly #hint: string;
   readonly #notes: string[] = [];
+  #table: string | undefined;
   #told = new Map<string, string>();
 
   constructor(output: Output, hint: string) {
@@ -53,18 +61,14 @@ export class Screen {
 
   /** Something happened. */
   note(text: string, at: Date = new Date()): void {
-    const line = `${at.toTimeString().slice(0, 8)} ${text}`;
-    if (this.#output.isTTY !== true) this.#output.write(`${line}\n`);
-    this.#notes.push(line);
-    if (this.#notes.length > NOTES_MAX) this.#notes.shift();
+    this.#keep(text, at);
+    this.#draw();
   }
 
   show(view: ClusterView, faults: readonly string[]): void {
     this.#noteChanges(view, faults);
-    if (this.#output.isTTY !== true) return;
-    const lines = [viewTable(view, faults), '', ...this.#notes, '', this.#hint];
-    // Home, each line to its end, and nothing below: the screen does not flicker as it would if it were cleared first.
-    this.#output.write(`\x1b[H${lines.join('\n').replaceAll('\n', '\x1b[K\n')}\x1b[K\x1b[J`);
+    this.#table = viewTable(view, faults);
+    this.#draw();
   }
 
   /** An empty screen to draw on. */
@@ -76,6 +80,29 @@ export class Screen {
     if (this.#output.isTTY === true) this.#output.write('\n');
   }
 
+  #keep(text: string, at: Date): void {
+    const line = `${at.toTimeString().slice(0, 8)} ${text}`;
+    if (this.#output.isTTY !== true) this.#output.write(`${line}\n`);
+    this.#notes.push(line);
+    if (this.#notes.length > NOTES_MAX) this.#notes.shift();
+  }
+
+  #draw(): void {
+    if (this.#output.isTTY !== true || this.#table === undefined) return;
+    // Home, each line to its end, and nothing below: the screen does not flicker as it would if it were cleared first.
+    this.#output.write(`\x1b[H${this.#lines(this.#table).join('\x1b[K\n')}\x1b[K\x1b[J`);
+  }
+
+  /** What fits: a line that is too long, or one too many, would push the top of the screen out of sight. */
+  #lines(shown: string): readonly string[] {
+    const { columns = COLUMNS_DEFAULT, rows = ROWS_DEFAULT } = this.#output;
+    const above = [...shown.split('\n'), ''];
+    const below = ['', ...this.#hint.split('\n')];
+    const room = Math.max(0, rows - above.length - below.length);
+    const notes = this.#notes.slice(Math.max(0, this.#notes.length - room));
+    return [...above, ...notes, ...below].slice(0, rows).map((line) => line.slice(0, columns));
+  }
+
   #noteChanges(view: ClusterView, faults: readonly string[]): void {
     const now = new Map(view.members.map(({ name, role, status }) => [name, describe(role, status?.term)]));
     now.set('links', faults.length === 0 ? 'whole' : faults.join(', '));
@@ -83,9 +110,8 @@ export class Screen {
     for (const [name, text] of now) {
       const isFirst = !this.#told.has(name);
       if (this.#told.get(name) === text || (isFirst && text === 'whole')) continue;
-      this.note(`${name}: ${text}`);
+      this.#keep(`${name}: ${text}`, new Date());
     }
-    for (const name of this.#told.keys()) if (!now.has(name)) this.note(`${name}: no member any more`);
     this.#told = now;
   }
 }

@@ -1,13 +1,21 @@
-/** A table of text: the first column to the left, the others to the right. */
+/** A table of text: columns of numbers to the right, all others to the left. */
+
+/** '-' stands for a number that is not known. */
+const NUMBER = /^(?:-|\d[\d,.]*|)$/;
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
+  const columns = head.map((title, column) => {
+    const cells = rows.map((row) => row[column] ?? '');
+    const width = Math.max(title.length, ...cells.map((cell) => cell.length));
+    return { width, isNumeric: cells.every((cell) => NUMBER.test(cell)) };
+  });
   const line = (cells: readonly string[]): string =>
-    widths
-      .map((width, column) =>
-        column === 0 ? (cells[column] ?? '').padEnd(width) : (cells[column] ?? '').padStart(width),
-      )
+    columns
+      .map(({ width, isNumeric }, column) => {
+        const cell = cells[column] ?? '';
+        return isNumeric ? cell.padStart(width) : cell.padEnd(width);
+      })
       .join('  ')
       .trimEnd();
-  return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+  return [line(head), columns.map(({ width }) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
 }

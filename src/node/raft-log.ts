@@ -39,7 +39,7 @@ export interface RaftLogOptions {
   readonly tickMs: number;
   /** Entries kept for followers that are a little behind (--snapshot-catchup-entries). */
   readonly catchUpEntries: number;
-  /** How long proposals and reads are held while there is no leader. */
+  /** How long proposals and reads are held while there is no leader, or none that is reached. */
   readonly leaderlessMs: number;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -192,6 +192,7 @@ export class RaftLog implements ReplicatedLog {
         this.#raft.tick();
         this.#reads.expire();
         this.#giveUpLeaderless();
+        this.#proposeWaiting();
         this.#pump();
       });
     });
@@ -233,9 +234,18 @@ export class RaftLog implements ReplicatedLog {
     return false;
   }
 
+  /**
+   * Whether there is a leader to hand something to. One that is known and not connected may just have fallen: what is sent to it is
+   * of unknown fate, and what is kept can go to the next one.
+   */
+  #reachesLeader(): boolean {
+    const { isLeader, leader } = this.#raft;
+    return isLeader || (leader !== undefined && this.#options.transport.isConnected(leader));
+  }
+
   /** Hands over a batch of what waits, if there is a leader to hand it to. The rest is for the next turn. */
   #proposeWaiting(): void {
-    if (this.#raft.leader === undefined) return;
+    if (this.#waiting.length === 0 || !this.#reachesLeader()) return;
     const batch = this.#waiting.splice(0, this.#batchEntries()).filter((one) => this.#isStillWanted(one));
     if (batch.length > 0) {
       const result = this.#raft.propose(batch.map(({ data }) => data));

@@ -7,7 +7,7 @@ import { flagsOf, placeOf } from '../../../cluster/local/layout.ts';
 import { endLeftovers } from '../../../cluster/local/leftovers.ts';
 import { type ClusterView, gaugesOf, type MemberView } from '../../../cluster/local/monitor.ts';
 import { parseOptions } from '../../../cluster/local/options.ts';
-import { Screen, viewTable } from '../../../cluster/local/screen.ts';
+import { type Output, Screen, viewTable } from '../../../cluster/local/screen.ts';
 import { present } from '../../../src/base/index.ts';
 import { withTemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -86,13 +86,49 @@ test('without a terminal a line is written for what changes, and for nothing els
   expect(written).toBe(first);
   screen.show({ members: [member('n1', 'paused')], leader: undefined, term: 0 }, ['n1 -> n2: cut']);
   const lines = written.slice(first.length).replaceAll(/^\d\d:\d\d:\d\d /gm, '');
-  expect(lines.split('\n')).toEqual([
-    'n1: paused',
-    'links: n1 -> n2: cut',
-    'cluster: no leader',
-    'n2: no member any more',
-    '',
-  ]);
+  expect(lines.split('\n')).toEqual(['n1: paused', 'links: n1 -> n2: cut', 'cluster: no leader', '']);
+});
+
+/** What a terminal shows that is so large, after all that was written to it: lines longer than it is wide go on below. */
+function terminal(columns: number, rows: number): { output: Output; seen: () => string[] } {
+  let written = '';
+  const seen = (): string[] => {
+    const last = written.split('\x1b[H').at(-1) ?? '';
+    return last.replaceAll(/\x1b\[[KJ]/g, '').split('\n');
+  };
+  return { output: { isTTY: true, columns, rows, write: (text) => (written += text) }, seen };
+}
+
+test('on a terminal of 80 columns and 24 rows everything is to be seen, however much there is', () => {
+  const { output, seen } = terminal(80, 24);
+  const screen = new Screen(output, `Data: ${'/long'.repeat(30)}\nhint`);
+  const names = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6'];
+  const members = names.map((name) => ({ ...member(name, 'follower'), endpoint: '127.0.0.1:62379' }));
+  const faults = names.flatMap((one) =>
+    names.filter((other) => one < other).map((other) => `${one} <-> ${other}: cut`),
+  );
+  screen.show({ members, leader: 'n1', term: 4 }, faults.slice(0, 3));
+  for (let i = 1; i <= 20; i++) screen.note(`note ${i}`);
+  const few = seen();
+  expect(few).toHaveLength(24);
+  expect(few[0]).toBe('leader n1, term 4');
+  expect(few[2]).toBe('name  client           role      term  commit  applied  watchers  slow  pending');
+  expect(few.filter((line) => line.includes('note')).map((line) => line.slice(9))).toEqual(
+    [15, 16, 17, 18, 19, 20].map((i) => `note ${i}`),
+  );
+  expect(few.at(-1)).toBe('hint');
+  expect(Math.max(...few.map(({ length }) => length))).toBe(80);
+  screen.show({ members, leader: 'n1', term: 4 }, faults);
+  expect(seen().slice(0, 3)).toEqual(few.slice(0, 3));
+  expect(seen()).toHaveLength(24);
+});
+
+test('a note is seen at once', () => {
+  const { output, seen } = terminal(80, 24);
+  const screen = new Screen(output, 'hint');
+  screen.show(VIEW, []);
+  screen.note('stopping');
+  expect(seen().at(-3)).toMatch(/^\d\d:\d\d:\d\d stopping$/);
 });
 
 test('gauges are read from the text of /metrics, with labels or without', () => {
