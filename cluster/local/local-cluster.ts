@@ -21,6 +21,7 @@ import {
   type Layout,
   LOOPBACK_HOSTS,
   MEMBERS_MAX,
+  type MemberPlace,
   peerUrlOf,
   placeOf,
 } from './layout.ts';
