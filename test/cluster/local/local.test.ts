@@ -89,12 +89,12 @@ test('without a terminal a line is written for what changes, and for nothing els
   expect(lines.split('\n')).toEqual(['n1: paused', 'links: n1 -> n2: cut', 'cluster: no leader', '']);
 });
 
-/** What a terminal shows that is so large, after all that was written to it: lines longer than it is wide go on below. */
+/** What was last drawn on a terminal of that size. */
 function terminal(columns: number, rows: number): { output: Output; seen: () => string[] } {
   let written = '';
   const seen = (): string[] => {
     const last = written.split('\x1b[H').at(-1) ?? '';
-    return last.replaceAll(/\x1b\[[KJ]/g, '').split('\n');
+    return last.replaceAll('\x1b[K', '').replaceAll('\x1b[J', '').split('\n');
   };
   return { output: { isTTY: true, columns, rows, write: (text) => (written += text) }, seen };
 }
