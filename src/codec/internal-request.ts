@@ -9,10 +9,13 @@
  */
 
 import { type Author, NOBODY } from '../auth/index.ts';
-import { assert, type Bytes, EMPTY_BYTES } from '../base/index.ts';
+import { type Bytes, EMPTY_BYTES } from '../base/index.ts';
 import { ProtoReader } from './proto-reader.ts';
 import { joined, ProtoWriter } from './proto-writer.ts';
-import { varintBytes } from './strict.ts';
+import { varintBytes, writeVarint } from './strict.ts';
+
+/** The wire type of messages and bytes. */
+const LENGTH = 2;
 
 /** Field numbers of the kinds that we make and understand: proto/internal.proto. */
 const FIELDS = {
@@ -44,6 +47,7 @@ const FIELDS = {
 export type InternalKind = keyof typeof FIELDS;
 
 const HEADER = 100;
+const HEADER_TAG_BYTES = 2;
 const HEADER_ID = 1;
 const HEADER_USERNAME = 2;
 const HEADER_AUTH_REVISION = 3;
@@ -77,33 +81,54 @@ export function internalRequestBytes(requestBytes: number): number {
   return WRAPPING_BYTES + varintBytes(requestBytes) + requestBytes;
 }
 
-/** The bytes of an entry. The request is copied. */
-export function encodeInternalRequest(internal: InternalRequest): Bytes {
-  const { id, kind, request, by } = internal;
-  assert(Number.isSafeInteger(id) && id >= 0, `a request id of more than 53 bits: ${id}`);
-  const writer = new ProtoWriter(internalRequestBytes(request.length));
-  writer.bytesField(FIELDS[kind], request);
-  const end = writer.length;
+/** The bytes of an entry. The request is copied, once: there is one of these a write, so the lengths are counted and then all is written in one go. */
+export function encodeInternalRequest({ id, kind, request, by }: InternalRequest): Bytes {
+  const author = encodedAuthor(by);
+  const headerBytes = (id === 0 ? 0 : 1 + varintBytes(id)) + author.length;
+  const tag = FIELDS[kind] * 8 + LENGTH;
+  const bytes = Buffer.allocUnsafe(
+    HEADER_TAG_BYTES +
+      varintBytes(headerBytes) +
+      headerBytes +
+      varintBytes(tag) +
+      varintBytes(request.length) +
+      request.length,
+  );
+  let at = writeVarint(bytes, 0, HEADER * 8 + LENGTH);
+  at = writeVarint(bytes, at, headerBytes);
+  if (id !== 0) {
+    bytes[at++] = HEADER_ID * 8;
+    at = writeVarint(bytes, at, id);
+  }
+  if (author.length > 0) bytes.set(author, at);
+  at = writeVarint(bytes, at + author.length, tag);
+  at = writeVarint(bytes, at, request.length);
+  bytes.set(request, at);
+  return bytes;
+}
+
+/** The fields of the header that say on whose behalf it is. */
+function encodedAuthor(by: Author): Bytes {
+  if (by !== 'member' && by.username === '') return EMPTY_BYTES;
+  const writer = new ProtoWriter();
   if (by === 'member') {
     writer.boolField(HEADER_BY_MEMBER, true);
-  } else if (by.username !== '') {
+  } else {
     writer.numberField(HEADER_AUTH_REVISION, by.authRevision);
     writer.bytesField(HEADER_USERNAME, Buffer.from(by.username));
   }
-  writer.numberField(HEADER_ID, id);
-  writer.messageField(HEADER, end);
   return joined(writer.finish());
 }
 
 /** Reads an entry. `request` is a view of `bytes`. Throws ProtocolError if it is not an InternalRaftRequest at all. */
 export function decodeInternalRequest(bytes: Bytes): InternalRequest | UnknownInternalRequest {
-  let header: Header = NO_HEADER;
+  let header = NO_HEADER;
   let field = 0;
   let request = EMPTY_BYTES;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     if (reader.field === HEADER) {
-      header = decodeHeader(reader.bytes());
+      header = decodeHeader(reader.message());
     } else if (reader.field === 1) {
       // The id of etcd's days before the header.
       reader.skip();
@@ -112,8 +137,9 @@ export function decodeInternalRequest(bytes: Bytes): InternalRequest | UnknownIn
       request = reader.bytes();
     }
   }
-  const kind = kindOf(field);
-  return kind === undefined ? { ...header, kind: 'unknown', field, request } : { ...header, kind, request };
+  const { id, by } = header;
+  const kind = KINDS.get(field);
+  return kind === undefined ? { id, by, kind: 'unknown', field, request } : { id, by, kind, request };
 }
 
 interface Header {
@@ -123,12 +149,11 @@ interface Header {
 
 const NO_HEADER: Header = { id: 0, by: NOBODY };
 
-function decodeHeader(bytes: Bytes): Header {
+function decodeHeader(reader: ProtoReader): Header {
   let id = 0;
   let username = '';
   let authRevision = 0;
   let byMember = false;
-  const reader = new ProtoReader(bytes);
   while (reader.next()) {
     if (reader.field === HEADER_ID) id = reader.number();
     else if (reader.field === HEADER_USERNAME) username = reader.text();
@@ -143,7 +168,3 @@ function decodeHeader(bytes: Bytes): Header {
 const KINDS: ReadonlyMap<number, InternalKind> = new Map(
   Object.entries(FIELDS).map(([kind, field]) => [field, kind as InternalKind]),
 );
-
-function kindOf(field: number): InternalKind | undefined {
-  return KINDS.get(field);
-}

@@ -36,26 +36,31 @@ const TWO_32 = 0x1_0000_0000;
 
 export class ProtoReader {
   readonly #bytes: Bytes;
-  #at = 0;
+  #at: number;
+  readonly #end: number;
   #wireType = 0;
-  /** Low and high halves of the varint read last, unsigned. */
+  /** Low and high halves of the varint read last, as int32: so they are small integers to the engine, which keeps doubles in objects of their own. */
   #low = 0;
   #high = 0;
   /** Number of the field that next() has come to. */
   field = 0;
 
-  constructor(bytes: Bytes) {
+  /** Of all of `bytes`, or of those from `at` to `end`. */
+  constructor(bytes: Bytes, at = 0, end: number = bytes.length) {
     this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
   }
 
   /** Goes to the next field. False at the end of the message. */
   next(): boolean {
-    if (this.#at >= this.#bytes.length) return false;
+    if (this.#at >= this.#end) return false;
     this.#readVarint();
     this.#wireType = this.#low & 7;
-    this.field = (this.#high * TWO_32 + this.#low - this.#wireType) / 8;
+    this.field = this.#high === 0 ? this.#low >>> 3 : Number.POSITIVE_INFINITY;
     if (this.field === 0 || this.field > 0x1fff_ffff) {
-      throw new ProtocolError(`proto: illegal tag ${this.field} (wire type ${this.#wireType})`);
+      const tag = (this.#high >>> 0) * TWO_32 + (this.#low >>> 0);
+      throw new ProtocolError(`proto: illegal tag ${(tag - this.#wireType) / 8} (wire type ${this.#wireType})`);
     }
     return true;
   }
@@ -64,6 +69,14 @@ export class ProtoReader {
   bytes(): Bytes {
     this.#expect(LENGTH);
     return this.#view(this.#readLength());
+  }
+
+  /** A field that is a message: a reader of it. */
+  message(): ProtoReader {
+    this.#expect(LENGTH);
+    const length = this.#readLength();
+    this.#pass(length);
+    return new ProtoReader(this.#bytes, this.#at - length, this.#at);
   }
 
   /** A field of bytes as a key. */
@@ -88,7 +101,7 @@ export class ProtoReader {
   number(): number {
     this.#expect(VARINT);
     this.#readVarint();
-    return (this.#high | 0) * TWO_32 + this.#low;
+    return this.#high === 0 && this.#low >= 0 ? this.#low : this.#high * TWO_32 + (this.#low >>> 0);
   }
 
   /** An int64 as it is. */
@@ -99,7 +112,7 @@ export class ProtoReader {
   uint64(): bigint {
     this.#expect(VARINT);
     this.#readVarint();
-    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+    return (BigInt(this.#high >>> 0) << 32n) | BigInt(this.#low >>> 0);
   }
 
   bool(): boolean {
@@ -133,8 +146,8 @@ export class ProtoReader {
 
   #readLength(): number {
     this.#readVarint();
-    if (this.#high >= 0x8000_0000) throw new ProtocolError('proto: negative length found during unmarshaling');
-    return this.#high * TWO_32 + this.#low;
+    if (this.#high < 0) throw new ProtocolError('proto: negative length found during unmarshaling');
+    return this.#high * TWO_32 + (this.#low >>> 0);
   }
 
   /** Not subarray: that of a Buffer makes a Buffer, which costs twice as much. */
@@ -145,17 +158,25 @@ export class ProtoReader {
   }
 
   #pass(length: number): void {
-    if (length > this.#bytes.length - this.#at) throw endsTooSoon();
+    if (length > this.#end - this.#at) throw endsTooSoon();
     this.#at += length;
   }
 
   /** Reads a varint into #low and #high. Bits beyond the 64th are dropped, as everyone does. */
   #readVarint(): void {
     const bytes = this.#bytes;
+    const first = this.#at < this.#end ? (bytes[this.#at] as number) : 0x80;
+    if (first < 0x80) {
+      // Nearly every tag, and most lengths.
+      this.#at++;
+      this.#low = first;
+      this.#high = 0;
+      return;
+    }
     let low = 0;
     let high = 0;
     for (let i = 0; i < VARINT_BYTES_MAX; i++) {
-      if (this.#at >= bytes.length) throw endsTooSoon();
+      if (this.#at >= this.#end) throw endsTooSoon();
       const byte = bytes[this.#at++] as number;
       const bits = byte & 0x7f;
       if (i < 4) low |= bits << (i * 7);
@@ -165,8 +186,8 @@ export class ProtoReader {
         high |= bits >>> 4;
       } else high |= bits << (i * 7 - 32);
       if (byte < 0x80) {
-        this.#low = low >>> 0;
-        this.#high = high >>> 0;
+        this.#low = low;
+        this.#high = high;
         return;
       }
     }

@@ -28,7 +28,7 @@ export class Alarms {
   }
 
   has(type: AlarmType): boolean {
-    return this.#alarms.some((alarm) => alarm.type === type);
+    return this.#alarms.length > 0 && this.#alarms.some((alarm) => alarm.type === type);
   }
 
   /** Whether it was not raised before. */

@@ -122,8 +122,7 @@ export class Store implements History {
   apply(operation: PutOperation | DeleteRangeOperation | TxnOperation): AppliedOperation {
     switch (operation.kind) {
       case 'put':
-        checkPut(this.#state, operation);
-        return this.#write((write) => write.put(operation));
+        return this.#put(operation);
       case 'deleteRange':
         return this.#write((write) => write.deleteRange(operation));
       case 'txn': {
@@ -191,6 +190,13 @@ export class Store implements History {
   pendingCompaction(): CompactionJob | undefined {
     const { compactRevision, finishedCompactRevision } = this.#state;
     return finishedCompactRevision < compactRevision ? new CompactionJob(this.#state, compactRevision) : undefined;
+  }
+
+  #put(operation: PutOperation): AppliedOperation {
+    checkPut(this.#state, operation);
+    const write = this.begin();
+    const result = write.put(operation);
+    return { result, events: write.end() };
   }
 
   #write<R>(carryOut: (write: WriteTxn) => R): { result: R; events: readonly Event[] } {

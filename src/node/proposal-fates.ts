@@ -24,19 +24,22 @@ const CODES: Readonly<Record<Refusal, ErrorCode>> = {
   invalidChange: 'memberNotFound',
 };
 
-interface Fate {
+/** What was proposed together: the first at index `first`, the others behind it. One that has been told is undefined. */
+interface Batch {
+  readonly first: number;
   readonly term: number;
-  readonly fail: Fail;
+  readonly fails: (Fail | undefined)[];
 }
 
-/** How many are kept is bounded by who proposes (PROPOSALS_PENDING_MAX): each is gone once its index is committed. */
+/** How many are kept is bounded by who proposes (PROPOSALS_PENDING_MAX): a batch is gone once its last index is committed. */
 export class ProposalFates {
-  readonly #byIndex = new Map<number, Fate>();
-  readonly #byTicket = new Map<Ticket, readonly Fail[]>();
+  /** In the order they were made, which need not be that of their indexes: what is lost makes room for others. */
+  #batches: Batch[] = [];
+  readonly #byTicket = new Map<Ticket, Fail[]>();
   #committedIndex = 0;
 
-  /** Raft has said this to proposals that were made together. */
-  proposed(result: ProposeResult, fails: readonly Fail[]): void {
+  /** Raft has said this to proposals that were made together. Keeps `fails`. */
+  proposed(result: ProposeResult, fails: Fail[]): void {
     switch (result.kind) {
       case 'forwarded':
         this.#byTicket.set(result.ticket, fails);
@@ -44,9 +47,12 @@ export class ProposalFates {
       case 'refused':
         for (const fail of fails) fail(new RequestError(CODES[result.reason]));
         return;
-      case 'appended':
-        this.#appended(result, fails);
+      case 'appended': {
+        const batch: Batch = { first: result.index, term: result.term, fails };
+        // The answer may come after the entries themselves: then they have been told already.
+        if (!isTold(batch, this.#committedIndex)) this.#batches.push(batch);
         return;
+      }
     }
   }
 
@@ -61,31 +67,33 @@ export class ProposalFates {
 
   lost(positions: readonly Position[]): void {
     for (const { index, term } of positions) {
-      const fate = this.#byIndex.get(index);
-      if (fate?.term === term) this.#lose(index, fate);
+      for (const batch of this.#batches) if (batch.term === term) lose(batch, index);
     }
   }
 
-  /** These are committed: who proposed at their index in another term has lost. */
+  /** These are committed, one index after the other: who proposed at their index in another term has lost. */
   committed(entries: readonly Entry[]): void {
-    for (const { index, term } of entries) {
-      const fate = this.#byIndex.get(index);
-      if (fate !== undefined && fate.term !== term) this.#lose(index, fate);
-      this.#byIndex.delete(index);
-      this.#committedIndex = index;
+    const first = entries[0]?.index;
+    const last = entries.at(-1)?.index;
+    if (first === undefined || last === undefined) return;
+    for (const batch of this.#batches) {
+      const end = Math.min(batch.first + batch.fails.length, last + 1);
+      for (let index = Math.max(batch.first, first); index < end; index++) {
+        if (entries[index - first]?.term !== batch.term) lose(batch, index);
+      }
     }
+    this.#committedIndex = last;
+    this.#batches = this.#batches.filter((batch) => !isTold(batch, last));
   }
+}
 
-  #appended(first: Position, fails: readonly Fail[]): void {
-    fails.forEach((fail, i) => {
-      const index = first.index + i;
-      // The answer may come after the entry itself: then it has been told already.
-      if (index > this.#committedIndex) this.#byIndex.set(index, { term: first.term, fail });
-    });
-  }
+/** Whether all of it is committed, or the entries of others in its place. */
+function isTold({ first, fails }: Batch, committedIndex: number): boolean {
+  return first + fails.length - 1 <= committedIndex;
+}
 
-  #lose(index: number, fate: Fate): void {
-    this.#byIndex.delete(index);
-    fate.fail(new RequestError('leaderChanged'));
-  }
+function lose({ first, fails }: Batch, index: number): void {
+  const fail = fails[index - first];
+  fails[index - first] = undefined;
+  fail?.(new RequestError('leaderChanged'));
 }

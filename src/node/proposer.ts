@@ -34,9 +34,10 @@ export interface ProposerOptions {
 export class Proposer {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  #nextId: number;
+  readonly #firstId: number;
+  #proposed = 0;
   #log: ReplicatedLog | undefined;
-  /** By id, oldest first: Maps keep the order of insertion, and the time limit is the same for all. */
+  /** By what the id adds to the first (a small number is found faster), oldest first: Maps keep the order of insertion, and the time limit is the same for all. */
   readonly #pending = new Map<number, Pending>();
   #sweep: Timer | undefined;
   #refusal: ErrorCode | undefined;
@@ -46,7 +47,7 @@ export class Proposer {
   constructor(options: ProposerOptions) {
     this.#clock = options.clock;
     this.#timeoutMs = options.timeoutMs;
-    this.#nextId = options.firstId;
+    this.#firstId = options.firstId;
   }
 
   get pending(): number {
@@ -58,13 +59,10 @@ export class Proposer {
   }
 
   /** Rejects with a RequestError: definite if the request never reached the log. */
-  propose(proposal: Proposal): Promise<Outcome> {
+  propose({ kind, request, by = NOBODY }: Proposal): Promise<Outcome> {
     const log = this.#log;
     if (log === undefined) return Promise.reject(new RequestError('noLeader'));
-    return this.track((id, failed) => {
-      const { kind, request, by = NOBODY } = proposal;
-      log.propose(encodeInternalRequest({ id, kind, request, by }), failed);
-    });
+    return this.track((id, failed) => log.propose(encodeInternalRequest({ id, kind, request, by }), failed));
   }
 
   /** The same, for what only the leader of this term may want. */
@@ -81,25 +79,26 @@ export class Proposer {
     if (this.#refusal !== undefined) return Promise.reject(new RequestError(this.#refusal));
     if (this.shortOfSpace) return Promise.reject(new RequestError('logFailed'));
     if (this.#pending.size >= PROPOSALS_PENDING_MAX) return Promise.reject(new RequestError('tooManyRequests'));
-    const id = this.#nextId++;
+    const number = this.#proposed++;
     return new Promise<Outcome>((resolve, reject) => {
-      this.#pending.set(id, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
+      this.#pending.set(number, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
       this.#armSweep();
-      begin(id, (error) => this.#fail(id, error));
+      begin(this.#firstId + number, (error) => this.#fail(number, error));
     });
   }
 
   /** The entry of this proposal has been applied. An id that nobody waits for is another run's, or was given up. */
   settle(id: number, outcome: Outcome): void {
-    const pending = this.#pending.get(id);
+    const number = id - this.#firstId;
+    const pending = this.#pending.get(number);
     if (pending === undefined) return;
-    this.#pending.delete(id);
+    this.#pending.delete(number);
     pending.resolve(outcome);
   }
 
   /** Whether somebody waits for the proposal of this id. */
   awaits(id: number): boolean {
-    return this.#pending.has(id);
+    return this.#pending.has(id - this.#firstId);
   }
 
   /** Whether the log is short of space: while it is, what comes is refused, and what is under way still fits. */
@@ -115,13 +114,13 @@ export class Proposer {
     this.refuse('stopped');
     this.#sweep?.cancel();
     this.#sweep = undefined;
-    for (const id of this.#pending.keys()) this.#fail(id, new RequestError('stopped'));
+    for (const number of this.#pending.keys()) this.#fail(number, new RequestError('stopped'));
   }
 
-  #fail(id: number, error: RequestError): void {
-    const pending = this.#pending.get(id);
+  #fail(number: number, error: RequestError): void {
+    const pending = this.#pending.get(number);
     if (pending === undefined) return;
-    this.#pending.delete(id);
+    this.#pending.delete(number);
     this.failed++;
     pending.reject(error);
   }
@@ -131,9 +130,9 @@ export class Proposer {
     this.#sweep = this.#clock.after(SWEEP_MS, () => {
       this.#sweep = undefined;
       const now = this.#clock.now();
-      for (const [id, pending] of this.#pending) {
+      for (const [number, pending] of this.#pending) {
         if (pending.deadline > now) break;
-        this.#fail(id, new RequestError('timeout'));
+        this.#fail(number, new RequestError('timeout'));
       }
       this.#armSweep();
     });

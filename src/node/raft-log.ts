@@ -26,7 +26,7 @@ import type {
 } from '../raft/index.ts';
 import type { Wal } from '../storage/index.ts';
 import type { LogOwner, ReplicatedLog, StoredPosition } from './log.ts';
-import { ProposalFates } from './proposal-fates.ts';
+import { type Fail, ProposalFates } from './proposal-fates.ts';
 import { ReadRounds } from './read-rounds.ts';
 
 export interface RaftLogOptions {
@@ -47,7 +47,8 @@ export interface RaftLogOptions {
 interface Waiting {
   readonly data: Bytes;
   readonly failed: (error: RequestError) => void;
-  readonly deadline: number;
+  /** When it has waited for a leader too long. Set at the end of the first turn that it waits in: mostly there is a leader. */
+  deadline: number | undefined;
   /** Only for the leader of this term. */
   readonly asLeaderOf: number | undefined;
 }
@@ -222,8 +223,7 @@ export class RaftLog implements ReplicatedLog {
   }
 
   #wait(data: Bytes, failed: (error: RequestError) => void, asLeaderOf: number | undefined): void {
-    const deadline = this.#options.clock.now() + this.#options.leaderlessMs;
-    this.#waiting.push({ data, failed, deadline, asLeaderOf });
+    this.#waiting.push({ data, failed, deadline: undefined, asLeaderOf });
     this.#askForTurnEnd();
   }
 
@@ -245,23 +245,38 @@ export class RaftLog implements ReplicatedLog {
 
   /** Hands over a batch of what waits, if there is a leader to hand it to. The rest is for the next turn. */
   #proposeWaiting(): void {
-    if (this.#waiting.length === 0 || !this.#reachesLeader()) return;
-    const batch = this.#waiting.splice(0, this.#batchEntries()).filter((one) => this.#isStillWanted(one));
-    if (batch.length > 0) {
-      const result = this.#raft.propose(batch.map(({ data }) => data));
-      this.#fates.proposed(
-        result,
-        batch.map(({ failed }) => failed),
-      );
+    if (this.#waiting.length === 0) return;
+    if (!this.#reachesLeader()) return this.#awaitLeader();
+    const batch = this.#takeBatch();
+    const data: Bytes[] = [];
+    const fails: Fail[] = [];
+    for (const one of batch) {
+      if (!this.#isStillWanted(one)) continue;
+      data.push(one.data);
+      fails.push(one.failed);
     }
+    if (data.length > 0) this.#fates.proposed(this.#raft.propose(data), fails);
     if (this.#waiting.length > 0) this.#askForTurnEnd();
+    return undefined;
   }
 
-  /** How many of those that wait go together: as many as one message to the leader may hold. */
-  #batchEntries(): number {
+  /** As many of those that wait as one message to the leader may hold. */
+  #takeBatch(): readonly Waiting[] {
+    const waiting = this.#waiting;
+    let count = 0;
     let bytes = 0;
-    const end = this.#waiting.findIndex(({ data }) => (bytes += data.length) > BATCH_BYTES_MAX);
-    return end < 0 ? BATCH_ENTRIES_MAX : Math.min(Math.max(end, 1), BATCH_ENTRIES_MAX);
+    for (const { data } of waiting) {
+      bytes += data.length;
+      if (count > 0 && (bytes > BATCH_BYTES_MAX || count === BATCH_ENTRIES_MAX)) break;
+      count++;
+    }
+    this.#waiting = count === waiting.length ? [] : waiting.slice(count);
+    return count === waiting.length ? waiting : waiting.slice(0, count);
+  }
+
+  #awaitLeader(): void {
+    const deadline = this.#options.clock.now() + this.#options.leaderlessMs;
+    for (const one of this.#waiting) one.deadline ??= deadline;
   }
 
   /** Refuses what has waited for a leader too long: it was never in any log. */

@@ -94,9 +94,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const clientRequests = new SampleTable();
   const checks = new SampleTable();
   const checkResults = new SampleTable();
-  const apply = cached(registry.histograms(LABELLED.apply, ['version', 'op', 'success'], LABELLED.apply.buckets));
-  const range = cached(registry.histograms(LABELLED.range, ['success'], LABELLED.range.buckets));
-  const request = cached(registry.histograms(LABELLED.request, ['type', 'success'], LABELLED.request.buckets));
+  const applies = registry.histograms(LABELLED.apply, ['version', 'op', 'success'], LABELLED.apply.buckets);
+  const apply = byOutcome((operation, success) => applies('v3', operation, success));
+  const ranges = registry.histograms(LABELLED.range, ['success'], LABELLED.range.buckets);
+  const range = byOutcome((_, success) => ranges(success));
+  const request = byOutcome(registry.histograms(LABELLED.request, ['type', 'success'], LABELLED.request.buckets));
   const { client, result, total } = TABLES;
   registry.readings('counter', client, ['type', 'client_api_version'], () => clientRequests.samples());
   registry.readings('gauge', result, ['type', 'name'], () => checkResults.samples());
@@ -110,9 +112,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     observe,
     peers,
     method: (name) => methods.get(name),
-    applied: (operation, seconds, success) => apply('v3', operation, String(success))(seconds),
-    rangeEnded: (seconds, success) => range(String(success))(seconds),
-    requestEnded: (type, seconds, success) => request(type, String(success))(seconds),
+    applied: (operation, seconds, success) => apply(operation, success)(seconds),
+    rangeEnded: (seconds, success) => range('', success)(seconds),
+    requestEnded: (type, seconds, success) => request(type, success)(seconds),
     watchResponsesSent: (seconds, responses, events) => {
       observe.watchEventsSeconds(seconds, responses);
       // The cancellation by a compaction has no events to divide by.
@@ -183,13 +185,14 @@ function zeros(): Counts {
   return Object.fromEntries(Object.keys(COUNTS).map((name) => [name, 0])) as unknown as Counts;
 }
 
-/** Makes each child once. For labels from small sets. */
-function cached(make: (...labels: string[]) => Observe): (...labels: string[]) => Observe {
-  const children = new Map<string, Observe>();
-  return (...labels) => {
-    const name = labels.join(' ');
-    let child = children.get(name);
-    if (child === undefined) children.set(name, (child = make(...labels)));
+/** Makes each child once, and finds it without making a text. For labels from small sets. */
+function byOutcome(make: (label: string, success: string) => Observe): (label: string, success: boolean) => Observe {
+  const succeeded = new Map<string, Observe>();
+  const failed = new Map<string, Observe>();
+  return (label, success) => {
+    const children = success ? succeeded : failed;
+    let child = children.get(label);
+    if (child === undefined) children.set(label, (child = make(label, String(success))));
     return child;
   };
 }

@@ -44,10 +44,17 @@ export function itemKeys(kind: string): readonly [from: string, to: string] {
 const MAIN_DIGITS = 14;
 const SUB_DIGITS = 8;
 
+const FIRST_SUB: string = '0'.repeat(SUB_DIGITS);
+const LAST_DIGITS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** All but the last two digits of a main: the same for 256 revisions. */
+let headLast = { main: -1, text: '' };
+
 /** In hexadecimal, so that the order of texts is that of revisions. LevelDB takes a text three times as fast as bytes. */
 export function recordKey(main: number, sub: number): string {
-  const subText = sub === 0 ? '00000000' : sub.toString(16).padStart(SUB_DIGITS, '0');
-  return `r${main.toString(16).padStart(MAIN_DIGITS, '0')}${subText}`;
+  const last = main % 256;
+  const head = (main - last) / 256;
+  if (headLast.main !== head) headLast = { main: head, text: `r${head.toString(16).padStart(MAIN_DIGITS - 2, '0')}` };
+  return headLast.text + LAST_DIGITS[last] + (sub === 0 ? FIRST_SUB : sub.toString(16).padStart(SUB_DIGITS, '0'));
 }
 
 export function mainOfKey(key: string): number {

@@ -93,8 +93,8 @@ export const MUTANTS: readonly Mutant[] = [
     'lost-told-as-refused',
     'a proposal that may yet be committed is refused definitely',
     'node/proposal-fates.ts',
-    "    this.#byIndex.delete(index);\n    fate.fail(new RequestError('leaderChanged'));",
-    "    this.#byIndex.delete(index);\n    fate.fail(new RequestError('noLeader'));",
+    "  fail?.(new RequestError('leaderChanged'));",
+    "  fail?.(new RequestError('noLeader'));",
   ),
   mutant(
     6,

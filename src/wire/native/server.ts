@@ -76,11 +76,19 @@ export class NativeServer implements GrpcServer {
 
   #unary(stream: Stream, answer: Message | Promise<Message>): void {
     if (!(answer instanceof Promise)) return stream.answer(answer);
-    this.#failing(
-      stream,
-      answer.then((message) => stream.answer(message)),
+    void answer.then(
+      (message) => this.#answered(stream, message),
+      (error: unknown) => stream.end(this.#statusOf(stream, error)),
     );
     return undefined;
+  }
+
+  #answered(stream: Stream, message: Message): void {
+    try {
+      stream.answer(message);
+    } catch (error) {
+      stream.end(this.#statusOf(stream, error));
+    }
   }
 
   #failing(stream: Stream, done: void | Promise<void>): void {
