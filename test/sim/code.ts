@@ -51,7 +51,7 @@ const NARROWED: readonly Patch[] = [
     "const joint = change.kind === 'enterJoint' ||",
     "const joint = change.changes.every(({ kind }) => kind !== 'remove') ||",
   ),
-  narrowed('node/applier.ts', 'SLICE_ENTRIES_MAX = 64', 'SLICE_ENTRIES_MAX = 2'),
+  narrowed('node/applier.ts', 'SLICE_ENTRIES_MAX = 256', 'SLICE_ENTRIES_MAX = 2'),
   narrowed('node/raft-log.ts', 'BATCH_ENTRIES_MAX = 512', 'BATCH_ENTRIES_MAX = 3'),
 ];
 
