@@ -17,7 +17,8 @@ export interface Issued {
 }
 
 export interface Subject {
-  readonly commonName: string;
+  /** There may be several in one certificate, or none. */
+  readonly commonName: string | readonly string[];
   readonly hosts?: readonly string[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -101,7 +102,7 @@ export class Authority {
   }
 
   #certificate(
-    commonName: string,
+    commonName: string | readonly string[],
     publicKey: string,
     [notBefore, notAfter]: readonly [Date, Date],
     extensions: readonly object[],
@@ -112,7 +113,7 @@ export class Authority {
     cert.serialNumber = `01${randomBytes(SERIAL_BYTES).toString('hex')}`;
     cert.validity.notBefore = notBefore;
     cert.validity.notAfter = notAfter;
-    cert.setSubject([{ name: 'commonName', value: commonName }]);
+    cert.setSubject([commonName].flat().map((value) => ({ name: 'commonName', value })));
     cert.setIssuer(this.#name);
     cert.setExtensions([...extensions]);
     cert.sign(this.#key, forge.md.sha256.create());

@@ -16,7 +16,7 @@ export interface ServerOptions {
   /** On 127.0.0.1. */
   readonly clientPort: number;
   /** If it speaks TLS there: how it is asked. */
-  readonly tls?: ClientTls;
+  readonly tls?: ClientTls | undefined;
   readonly env?: Readonly<Record<string, string>>;
   /** How long it may take until it serves, milliseconds. */
   readonly readyWithinMs?: number;

@@ -25,7 +25,11 @@ export function nameProblem(
   return undefined;
 }
 
-export function commonNameOf({ subject }: PeerCertificate): string | undefined {
-  const name: string | string[] | undefined = subject.CN;
-  return Array.isArray(name) ? name[0] : name;
+/**
+ * Of several the last one counts, as with etcd. Undefined: it has none, or there is no certificate, for which stands an object that has nothing; or
+ * the connection is gone, and null stands for all.
+ */
+export function commonNameOf(certificate: Partial<PeerCertificate> | null): string | undefined {
+  const name: string | string[] | undefined = certificate?.subject?.CN;
+  return Array.isArray(name) ? name.at(-1) : name;
 }

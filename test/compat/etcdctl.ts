@@ -42,19 +42,22 @@ const errorsOf = (stderr: string): string =>
 /** Whoever runs commands on a server, each through the next of its endpoints. */
 export class Etcdctl {
   readonly #endpoints: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   #asked = 0;
   /** The lease that was granted last. */
   #lease = '0';
 
-  constructor(endpoints: readonly string[]) {
+  /** `env`: further settings, as etcdctl reads them from its environment. */
+  constructor(endpoints: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#endpoints = endpoints;
+    this.#env = env;
   }
 
   async run(command: Command): Promise<object> {
     const { lines } = command;
     const line = command.line.replaceAll('LEASE', this.#lease);
     const result = await runProgram('etcdctl', line.split(' '), {
-      env: { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: this.#endpoints[this.#asked++ % this.#endpoints.length] ?? '' },
+      env: { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: this.#nextEndpoint(), ...this.#env },
       ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
       ...(lines === undefined ? {} : { until: (stdout: string) => stdout.split('\n').length > lines }),
     });
@@ -65,6 +68,10 @@ export class Etcdctl {
       stdout: command.inAnyOrder === true ? shown.split('\n').sort() : shown,
       ...(lines === undefined ? { code: result.code, stderr: recognisable(errorsOf(result.stderr)) } : {}),
     };
+  }
+
+  #nextEndpoint(): string {
+    return this.#endpoints[this.#asked++ % this.#endpoints.length] ?? '';
   }
 }
 

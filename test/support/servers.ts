@@ -8,18 +8,26 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ServerProcess } from '../../cluster/process/index.ts';
+import type { ClientTls } from '../../src/client/index.ts';
 import { hasTools } from './tools.ts';
+
+export interface TargetOptions {
+  /** Beside those that every server of a test has. */
+  readonly flags?: readonly string[];
+  /** If it speaks TLS: how it is asked. */
+  readonly tls?: ClientTls;
+}
 
 /** Something that can be started and then speaks etcd's API. */
 export interface Target {
   readonly name: string;
-  start(clientPort: number, dataDir: string): Promise<ServerProcess>;
+  start(clientPort: number, dataDir: string, options?: TargetOptions): Promise<ServerProcess>;
 }
 
 const NODE_ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
 
 /** A cluster of one. The peer port is the one after the client port. */
-function clusterFlags(clientPort: number): readonly string[] {
+function clusterFlags(clientPort: number, { flags = [] }: TargetOptions): readonly string[] {
   const peer = `http://127.0.0.1:${clientPort + 1}`;
   return [
     `--listen-peer-urls=${peer}`,
@@ -31,17 +39,19 @@ function clusterFlags(clientPort: number): readonly string[] {
     // Alone in its cluster it need not wait long for a leader.
     '--heartbeat-interval=10',
     '--election-timeout=100',
+    ...flags,
   ];
 }
 
 /** Debian's etcd 3.4. */
 export const etcd: Target = {
   name: 'etcd',
-  start(clientPort, dataDir) {
+  start(clientPort, dataDir, options = {}) {
     return ServerProcess.start({
-      command: ['etcd', ...clusterFlags(clientPort), '--logger=zap'],
+      command: ['etcd', ...clusterFlags(clientPort, options), '--logger=zap'],
       dataDir,
       clientPort,
+      tls: options.tls,
     });
   },
 };
@@ -49,12 +59,13 @@ export const etcd: Target = {
 /** This project's node, as it is built. */
 export const watchraft: Target = {
   name: 'watchraft',
-  start(clientPort, dataDir) {
+  start(clientPort, dataDir, options = {}) {
     if (!existsSync(NODE_ENTRY)) throw new Error(`${NODE_ENTRY} is missing: run npm run build first`);
     return ServerProcess.start({
-      command: [process.execPath, NODE_ENTRY, ...clusterFlags(clientPort)],
+      command: [process.execPath, NODE_ENTRY, ...clusterFlags(clientPort, options)],
       dataDir,
       clientPort,
+      tls: options.tls,
     });
   },
 };
@@ -75,11 +86,11 @@ export interface Running extends AsyncDisposable {
 }
 
 /** Starts the target on an empty data directory, which goes when the server does. */
-export async function running(target: Target, clientPort: number): Promise<Running> {
+export async function running(target: Target, clientPort: number, options: TargetOptions = {}): Promise<Running> {
   const dataDir = await mkdtemp(join(tmpdir(), `watchraft-test-${target.name}-`));
   const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
   try {
-    const server = await target.start(clientPort, dataDir);
+    const server = await target.start(clientPort, dataDir, options);
     return {
       server,
       dataDir,

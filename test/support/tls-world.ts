@@ -16,7 +16,7 @@ import {
   type TlsPolicy,
   type TlsProtocol,
 } from '../../src/tls/index.ts';
-import { ClientPort, type Method, unobserved } from '../../src/wire/index.ts';
+import { ClientPort, type Method, unobserved, type WireKind } from '../../src/wire/index.ts';
 
 export const ECHO = '/test.Test/Echo';
 /** Answers with the common name of the client. */
@@ -64,6 +64,7 @@ export interface ServeOptions extends Partial<Omit<TlsPolicy, 'credentials'>> {
   readonly files: CredentialFiles;
   readonly protocol?: TlsProtocol;
   readonly methods?: Readonly<Record<string, Method>>;
+  readonly wire?: WireKind;
 }
 
 export interface TlsPort extends AsyncDisposable {
@@ -73,10 +74,10 @@ export interface TlsPort extends AsyncDisposable {
 }
 
 export async function serveTls(options: ServeOptions): Promise<TlsPort> {
-  const { files, protocol = PROTOCOL, clock = new RealClock(), methods, ...policy } = options;
+  const { files, protocol = PROTOCOL, clock = new RealClock(), methods, wire, ...policy } = options;
   const logger = new MemoryLogger();
   const refused: RefusedConnection[] = [];
-  const clientPort = plainPort((one) => refused.push(one), methods);
+  const clientPort = plainPort((one) => refused.push(one), methods, wire);
   const { port } = await clientPort.listen('127.0.0.1', 0, {
     credentials: new Credentials({ purpose: 'test', files, protocol, clock, logger }),
     clock,
@@ -90,9 +91,10 @@ export async function serveTls(options: ServeOptions): Promise<TlsPort> {
 export function plainPort(
   onRefused: (refused: RefusedConnection) => void,
   methods: Readonly<Record<string, Method>> = {},
+  wire: WireKind = 'native',
 ): ClientPort {
   return new ClientPort({
-    wire: 'native',
+    wire,
     grpc: {
       methods: new Map<string, Method>([
         [ECHO, { kind: 'unary', handler: (request) => request }],

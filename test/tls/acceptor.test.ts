@@ -67,13 +67,23 @@ describe('both protocols', () => {
     expect(port.refused).toMatchObject([{ error: 'no application protocol' }]);
   });
 
-  test('see the common name of the certificate that was shown', async () => {
-    await using port = await serveKnown();
-    const client = new WireClient(port.port, { ca: ca.cert, ...(await ca.issue({ commonName: 'alice' })) });
-    const answer = await client.unary(WHO, Buffer.from(''));
-    client.close();
-    expect(answer).toMatchObject({ code: 0, messages: [Buffer.from('alice')] });
-  });
+  test.each([
+    ['native', 'alice', 'alice'],
+    ['native', ['root', 'alice'], 'alice'],
+    ['native', [], 'nobody'],
+    ['grpc-js', 'alice', 'alice'],
+    ['grpc-js', ['root', 'alice'], 'alice'],
+    ['grpc-js', [], 'nobody'],
+  ] as const)(
+    'see the common name of the certificate that was shown, the last of several: %s, %j',
+    async (wire, commonName, seen) => {
+      await using port = await serveKnown({ wire });
+      const client = new WireClient(port.port, { ca: ca.cert, ...(await ca.issue({ commonName })) });
+      const answer = await client.unary(WHO, Buffer.from(''));
+      client.close();
+      expect(answer).toMatchObject({ code: 0, messages: [Buffer.from(seen)] });
+    },
+  );
 });
 
 describe('versions and cipher suites', () => {

@@ -3,6 +3,7 @@
 import type { PeerCertificate } from 'node:tls';
 import type { Metadata } from '@grpc/grpc-js';
 import { Status } from '../../base/index.ts';
+import { commonNameOf } from '../../tls/index.ts';
 import type { MethodObserver } from '../observer.ts';
 import type { CallContext } from '../port.ts';
 
@@ -56,8 +57,7 @@ export class GrpcJsCall implements CallContext {
   }
 
   get commonName(): string | undefined {
-    const name = this.#surface.getAuthContext().sslPeerCertificate?.subject.CN;
-    return Array.isArray(name) ? name[0] : name;
+    return commonNameOf(this.#surface.getAuthContext().sslPeerCertificate ?? null);
   }
 
   get cancelled(): boolean {

@@ -11,6 +11,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Bytes } from '../../base/index.ts';
+import { commonNameOf } from '../../tls/index.ts';
 import { callStatusOf, INTERNAL } from '../call-status.ts';
 import { Connections } from '../connections.ts';
 import type { CallStatus, Message, Method } from '../port.ts';
@@ -112,12 +113,6 @@ function routesOf({ methods, observer }: GrpcServerOptions): ReadonlyMap<string,
 function peerOf(socket: Duplex): Peer {
   const { remoteAddress = '', remotePort = 0 } = socket instanceof Socket ? socket : {};
   const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
-  return { address: `${host}:${remotePort}`, commonName: commonNameOf(socket) };
-}
-
-function commonNameOf(socket: Duplex): string | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined;
-  // Without a certificate it is an object that has nothing.
-  const name: string | string[] | undefined = socket.getPeerCertificate()?.subject?.CN;
-  return Array.isArray(name) ? name[0] : name;
+  const commonName = socket instanceof TLSSocket ? commonNameOf(socket.getPeerCertificate()) : undefined;
+  return { address: `${host}:${remotePort}`, commonName };
 }

@@ -3,8 +3,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { present, RequestError } from '../../../src/base/index.ts';
 import { etcdserverpb as pb, v3electionpb, v3lockpb } from '../../../src/gen/etcd.js';
+import { guarded } from '../../../src/rpc/auth/guard.ts';
 import { PASSWORDS_WAITING_MAX } from '../../../src/rpc/auth/passwords.ts';
 import {
+  Callers,
   GUARD_TABLE,
   METHOD_TABLE,
   type Passwords,
@@ -12,7 +14,7 @@ import {
   services,
   watchMethod,
 } from '../../../src/rpc/index.ts';
-import type { CallContext, CallStatus, Method, Methods } from '../../../src/wire/index.ts';
+import type { CallContext, CallStatus, DuplexStream, Method, Methods } from '../../../src/wire/index.ts';
 import { StoredMember } from '../../support/stored-member.ts';
 import { people, testAuth, tokenOf } from '../../support/test-auth.ts';
 
@@ -119,6 +121,16 @@ function call(token: string | undefined): CallContext & { cancel(): void } {
   };
 }
 
+const silentStream = (end: (status?: CallStatus) => void): DuplexStream => ({
+  write: () => true,
+  onWritable: () => undefined,
+  onMessage: () => undefined,
+  onHalfClose: () => undefined,
+  pause: () => undefined,
+  resume: () => undefined,
+  end,
+});
+
 /** 'answered', or why not. */
 async function asked(name: string, token?: string): Promise<string> {
   const method = present(methods.get(name), name);
@@ -140,17 +152,9 @@ async function outcome(method: Method, request: Uint8Array, context: CallContext
     return undefined;
   }
   let ended: CallStatus | undefined;
-  const stream = {
-    write: () => true,
-    onWritable: () => undefined,
-    onMessage: () => undefined,
-    onHalfClose: () => undefined,
-    pause: () => undefined,
-    resume: () => undefined,
-    end: (status?: CallStatus) => {
-      ended = status;
-    },
-  };
+  const stream = silentStream((status) => {
+    ended = status;
+  });
   if (method.kind === 'serverStream') await method.handler(request, stream, context);
   else void method.handler(stream, context);
   return ended?.message;
@@ -190,6 +194,26 @@ test('root may do what depends on what is asked for', async () => {
   for (const name of ['KV/Range', 'KV/Put', 'KV/Txn', 'Lease/LeaseTimeToLive', 'Auth/UserGet', 'Auth/RoleAdd']) {
     expect(await asked(`/etcdserverpb.${name}`, tokenOf('root'))).toBe('answered');
   }
+});
+
+const LATER = 'bobxxxxxxxxxxxxx.1000000';
+
+test.each([tokenOf('bob'), LATER])('what a conversation comes to is passed on: %s', async (token) => {
+  const { auth, identification, clock } = member;
+  // Here the token is known only once this member has caught up.
+  const readIndex = async (): Promise<void> => identification.tokens.assign(LATER, 'bob');
+  const caughtUp = { auth, identification, readIndex, status: () => member.status() };
+  const callers = new Callers({ member: caughtUp, clock, jwt: undefined, usesCertificates: false });
+  const failing: Method = { kind: 'duplex', handler: () => Promise.reject(new RequestError('noLeader')) };
+  const method = guarded(member, callers, '/etcdserverpb.Lease/LeaseKeepAlive', failing);
+  if (method.kind !== 'duplex') throw new Error(`a ${method.kind} method`);
+  const served = Promise.resolve(
+    method.handler(
+      silentStream(() => undefined),
+      call(token),
+    ),
+  );
+  await expect(served).rejects.toMatchObject({ code: 'noLeader' });
 });
 
 test.each(['nobody', 'bob'])('%s, who has no password, is answered no sooner than who has one', async (name) => {
