@@ -10,6 +10,7 @@
  *   - Time is that of leases (lease-time.ts).
  *   - Only a member that has applied everything of earlier terms is promoted, and each renewal is confirmed by a majority after it was asked
  *     for (node/lease-keeper.ts): what an earlier leader has promised was promised before this one began to count.
+ *   - What may be in the log is not forgotten: a lease whose revocation was proposed is renewed only if that was refused for certain.
  *   - Before a lease is renewed, what was written down of it is taken back: else the next leader would count from that.
  *
  * Leases that were granted at many times would, after a promotion, all end in the same seconds. So those that would be too many for
@@ -29,6 +30,8 @@ class Timed implements Deadline {
   readonly checkpoint: CheckpointDeadline = new CheckpointDeadline(this);
   /** What was left may stand in the log, applied or not yet. */
   isWritten: boolean;
+  /** Its revocation may be in the log, committed or not: nothing can be promised of it any more. */
+  isEnding = false;
 
   constructor(lease: Lease) {
     this.lease = lease;
@@ -52,7 +55,7 @@ export interface Checkpoint {
   readonly remainingTtl: number;
 }
 
-/** `unknown`: not there, or at its end. `written`: what was written down must be taken back first. Else the TTL in seconds. */
+/** `unknown`: not there, or ending. `written`: what was written down must be taken back first. Else the TTL in seconds. */
 export type Renewal = { readonly kind: 'renewed'; readonly ttl: number } | { readonly kind: 'unknown' | 'written' };
 
 const UNKNOWN: Renewal = { kind: 'unknown' };
@@ -111,7 +114,7 @@ export class Lessor {
     const now = this.#time.at(nowMs);
     const lease = this.#leases.get(id);
     const timed = this.#timed.get(id);
-    if (lease === undefined || (timed !== undefined && timed.at <= now)) return UNKNOWN;
+    if (lease === undefined || (timed !== undefined && isOver(timed, now))) return UNKNOWN;
     if (lease.remainingTtl > 0 || timed?.isWritten === true) {
       // Nothing more is written until that is taken back, or was given up.
       if (timed !== undefined) this.#checkpointLater(timed, now);
@@ -139,7 +142,7 @@ export class Lessor {
     const lease = this.#leases.get(id);
     if (lease === undefined) return undefined;
     const timed = this.#timed.get(id);
-    return timed === undefined ? leftMs(lease) : Math.max(0, timed.at - now);
+    return timed === undefined ? leftMs(lease) : isOver(timed, now) ? 0 : timed.at - now;
   }
 
   /** Some of those at their end, the earliest first. Who takes one sees to it that it is revoked: `retry` if that has failed. */
@@ -156,10 +159,15 @@ export class Lessor {
     return ids;
   }
 
-  /** Could not be revoked: it has a little longer, and may even be renewed meanwhile. */
-  retry(id: bigint, nowMs: number): void {
+  /**
+   * Could not be revoked, as far as is known: it ends again a little later. It may even be renewed meanwhile, unless what was proposed may
+   * be in the log all the same, and be committed at any time.
+   */
+  retry(id: bigint, nowMs: number, mayBeLogged: boolean): void {
     const timed = this.#timed.get(id);
-    if (timed !== undefined) this.#ends.set(timed, this.#time.at(nowMs) + EXPIRY_RETRY_MS);
+    if (timed === undefined) return;
+    if (mayBeLogged) timed.isEnding = true;
+    this.#ends.set(timed, this.#time.at(nowMs) + EXPIRY_RETRY_MS);
   }
 
   /** What to write down now, in whole seconds and never less than is left. Each is due again after an interval. */
@@ -191,6 +199,11 @@ export class Lessor {
     if (timed.at > at) this.#checkpoints.set(timed.checkpoint, at);
     else this.#checkpoints.delete(timed.checkpoint);
   }
+}
+
+/** Whether it is at its end, or beyond. */
+function isOver({ at, isEnding }: Timed, now: number): boolean {
+  return isEnding || at <= now;
 }
 
 function leftMs({ ttl, remainingTtl }: Lease): number {

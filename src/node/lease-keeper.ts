@@ -366,10 +366,11 @@ export class LeaseKeeper implements LeaseAccess {
       });
       if (outcome.ok) this.counts.expired++;
       // Somebody else has revoked it: the lessor knows. Another refusal (an alarm) may pass.
-      else lessor.retry(id, this.#options.clock.now());
+      else lessor.retry(id, this.#options.clock.now(), false);
     } catch (error) {
       this.#options.logger.debug('could not revoke a lease at its end', { id, error });
-      lessor.retry(id, this.#options.clock.now());
+      const isRefused = error instanceof RequestError && error.definite;
+      lessor.retry(id, this.#options.clock.now(), !isRefused);
     } finally {
       this.#expiriesPending--;
     }

@@ -104,10 +104,23 @@ test('one that could not be revoked has a little longer, and may be renewed', ()
   world.grant(7n, 5);
   world.grant(8n, 5);
   expect(world.pass(5000)).toEqual(['7 at 5000', '8 at 5000']);
-  world.lessor.retry(7n, world.now);
-  world.lessor.retry(8n, world.now);
+  world.lessor.retry(7n, world.now, false);
+  world.lessor.retry(8n, world.now, false);
   expect(world.renew(8n)).toBe(5);
   expect(world.pass(EXPIRY_RETRY_MS)).toEqual([`7 at ${5000 + EXPIRY_RETRY_MS}`]);
+});
+
+test('one whose revocation may be in the log is not renewed any more, and is revoked again', () => {
+  const world = new World();
+  world.grant(7n, 5);
+  world.pass(5000);
+  world.lessor.retry(7n, world.now, true);
+  expect(world.renew(7n)).toBe('unknown');
+  expect(world.lessor.remainingMs(7n, world.now)).toBe(0);
+  expect(world.pass(EXPIRY_RETRY_MS)).toEqual([`7 at ${5000 + EXPIRY_RETRY_MS}`]);
+  // That this one was refused says nothing of the first.
+  world.lessor.retry(7n, world.now, false);
+  expect(world.renew(7n)).toBe('unknown');
 });
 
 test('a new leader gives every lease its whole TTL and an election more', () => {

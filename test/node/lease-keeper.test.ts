@@ -4,11 +4,13 @@ import { type ErrorCode, RequestError } from '../../src/base/index.ts';
 import { etcdserverpb as pb } from '../../src/gen/etcd.js';
 import { CHECKPOINT_INTERVAL_MS, LEASE_EXPIRIES_PER_SECOND_MAX } from '../../src/lease/index.ts';
 import type { Outcome } from '../../src/node/index.ts';
+import { LEASE_TICK_MS } from '../../src/node/lease-keeper.ts';
 import {
   ELECTION_TICKS,
   MemoryCluster,
   type MemoryClusterOptions,
   type MemoryMember,
+  PROPOSAL_TIMEOUT_MS,
   TICK_MS,
 } from '../support/memory-cluster.ts';
 
@@ -146,6 +148,22 @@ test('a leader that was deposed and does not know it renews nothing and ends not
   await cluster.pass(2000);
   expect(await list(leader)).toEqual([7n]);
   expect(await renew(leader, 7n)).toEqual([5]);
+});
+
+test('a lease whose end is in the log, and may be committed any time, is not renewed any more', async () => {
+  const { leader, followers } = await started();
+  await grant(leader, 7n, 5);
+  await put(leader, 'a', 7n);
+  // They answer heartbeats, and acknowledge nothing.
+  const letGo = followers.map(({ disk }) => disk.holdSyncs());
+  await cluster.pass(5000 + PROPOSAL_TIMEOUT_MS);
+  for (let ms = 0; ms < 2000; ms += LEASE_TICK_MS) {
+    expect(await renew(leader, 7n)).toEqual([0]);
+    await cluster.pass(LEASE_TICK_MS);
+  }
+  for (const go of letGo) go();
+  await cluster.pass(1000);
+  expect(await list(leader)).toEqual([]);
 });
 
 test('a keepalive that finds no leader waits for one, and gives up in the end', async () => {

@@ -226,6 +226,31 @@ export const MUTANTS: readonly Mutant[] = [
     'const lastIsDropped = lastVersion === 0 && lastMain < at;',
     'const lastIsDropped = lastMain < at && (lastVersion === 0 || !newestIncluded);',
   ),
+  // ---- Leases ----
+  mutant(
+    1716380379,
+    'renewed-while-ending',
+    'a lease is renewed though its revocation may be in the log',
+    'lease/lessor.ts',
+    'if (mayBeLogged) timed.isEnding = true;',
+    'if (mayBeLogged) timed.isEnding = false;',
+  ),
+  mutant(
+    8,
+    'renewal-forgotten',
+    'a renewal is answered, and the lease ends when it would have without',
+    'lease/lessor.ts',
+    '      this.#ends.set(timed, Math.max(timed.at, at));',
+    '      this.#ends.set(timed, Math.min(timed.at, at));',
+  ),
+  mutant(
+    8,
+    'leases-not-extended',
+    'a new leader ends every lease at once',
+    'lease/lessor.ts',
+    'now + this.#extensionMs + leftMs(lease)',
+    'now + 0 * this.#extensionMs * leftMs(lease)',
+  ),
   // ---- Watching ----
   mutant(
     10,

@@ -23,6 +23,7 @@ import { type DataDirectory, MemoryDisk, MemoryTables, openDataDirectory } from 
 
 export const TICK_MS = 100;
 export const ELECTION_TICKS = 10;
+export const PROPOSAL_TIMEOUT_MS = 7000;
 const CLUSTER_ID = 0xc1n;
 const SEGMENT_BYTES = 256 * 1024;
 
@@ -37,7 +38,7 @@ const UNOBSERVED: NodeObserver = {
 
 const SETTINGS: NodeSettings = {
   quotaBytes: 0,
-  proposalTimeoutMs: 7000,
+  proposalTimeoutMs: PROPOSAL_TIMEOUT_MS,
   checkpointEntries: 100_000,
   compactionBatchKeysMax: 1000,
   compactionPauseMs: 10,
@@ -174,8 +175,8 @@ export class MemoryCluster {
 
 export class MemoryMember {
   readonly id: bigint;
+  readonly disk: MemoryDisk = new MemoryDisk();
   readonly #cluster: MemoryCluster;
-  readonly #disk = new MemoryDisk();
   readonly #tables = new MemoryTables();
   #booted: BootedNode | undefined;
   #transport: PeerTransport | undefined;
@@ -197,7 +198,7 @@ export class MemoryMember {
   /** What it has on disk, for as long as it does not run. */
   open(onFailure: (error: Error) => void = () => undefined): Promise<DataDirectory> {
     return openDataDirectory({
-      disk: this.#disk,
+      disk: this.disk,
       path: '/data',
       metadata: { nodeId: this.id, clusterId: CLUSTER_ID },
       // A disk in memory copies a file when it grows.
