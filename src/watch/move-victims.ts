@@ -1,7 +1,7 @@
 /**
  * Helps victims on whose streams have room again: hands over the batch that they hold, then lets them go where their cursor
  * says they belong. One that holds nothing takes up room only when it has read its events, so no more of them are let go at
- * once than there is room for.
+ * once than there is room for, and none before what was refused last would be taken.
  */
 
 import { VICTIMS_PER_PASS_MAX } from './limits.ts';
@@ -36,7 +36,8 @@ function moveVictimsOf(placement: Placement, stream: WatchStream): number {
     const watcher = stream.victims.first;
     if (watcher === undefined) break;
     // The cursor is behind the last event in hand: everything before it has been told then.
-    if (watcher.held !== undefined && !watcher.send(watcher.held, watcher.minRev - 1)) break;
+    const mayGo = watcher.held === undefined ? stream.takesRefused : watcher.send(watcher.held, watcher.minRev - 1);
+    if (!mayGo) break;
     placement.release(watcher);
     moved++;
   }

@@ -53,6 +53,7 @@ export class WatchStream {
   /** Revision of the bookmark for all that is in the channel, 0 if none is; and whether it was asked for again since. */
   #bookmarkRev = 0;
   #progressAgain = false;
+  #refusedBytes = 0;
 
   // Kept by the store (placement.ts, progress.ts).
   /** Those that wait for room, longest first, and the bytes that they hold in hand. */
@@ -174,12 +175,20 @@ export class WatchStream {
     return this.#channel.room;
   }
 
+  /** Whether what was refused last would be taken now. Before that, who has nothing in hand would read its events in vain, again and again. */
+  get takesRefused(): boolean {
+    return this.#channel.accepts(this.#refusedBytes);
+  }
+
   /** A response with events, if there is room for it. */
   offer(watcher: Watcher, events: readonly SharedEvent[], revision: number, prevKv: boolean): boolean {
     if (!this.#channel.join(watcher, events, revision)) {
       let bytes = 0;
       for (const event of events) bytes += event.sizeBytes(prevKv);
-      if (!this.#channel.accepts(bytes)) return false;
+      if (!this.#channel.accepts(bytes)) {
+        this.#refusedBytes = bytes;
+        return false;
+      }
       this.#push({ kind: 'events', watchers: [watcher], events, revision, compactRevision: 0, bytes });
     }
     this.#watchable.queued(events.length);

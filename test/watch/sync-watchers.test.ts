@@ -170,6 +170,29 @@ test('thousands that wait on streams without room cost the others nothing', () =
   expect(bench.history.reads).toBe(reads);
 });
 
+test('one whose batch found no room does not read it again before there is', () => {
+  const bench = new Bench(0);
+  const keys = ['a', 'b', 'c'];
+  // Two of these fill most of a channel.
+  for (const key of keys) bench.history.apply([{ type: 'put', key, value: 'v'.repeat(3 * 2 ** 20) }]);
+  bench.store.restore();
+  const stream = bench.stream();
+  for (const key of keys) watch(stream, 2, key);
+  for (let i = 0; i < 5; i++) bench.store.syncWatchers();
+  expect([stream.queued, stream.victims.size]).toEqual([2, 1]);
+  expect(stream.room).toBeGreaterThan(0);
+  const reads = bench.history.reads;
+  for (let i = 0; i < 5; i++) {
+    expect(bench.store.moveVictims()).toBe(false);
+    expect(bench.store.syncWatchers()).toBe(0);
+  }
+  expect(bench.history.reads).toBe(reads);
+  stream.take();
+  bench.store.moveVictims();
+  expect(bench.store.syncWatchers()).toBe(1);
+  expect(taken(stream)).toHaveLength(2);
+});
+
 test('notify must be told of every revision', () => {
   const bench = new Bench(3);
   const events = bench.history.apply([{ type: 'put', key: 'k', value: 'v' }]);
