@@ -59,7 +59,13 @@ export class TlsAcceptor {
   readonly #waiting = new Map<string, Waiting>();
   #shown: CurrentCredentials;
 
-  constructor(policy: TlsPolicy, accepted: (socket: TLSSocket) => void, onRefused: OnRefused) {
+  /** `protocols` are what is spoken behind the door, by their names in ALPN; a client that can do several is given the first. */
+  constructor(
+    policy: TlsPolicy,
+    protocols: readonly string[],
+    accepted: (socket: TLSSocket) => void,
+    onRefused: OnRefused,
+  ) {
     this.#policy = policy;
     this.#accepted = accepted;
     this.#onRefused = onRefused;
@@ -69,8 +75,7 @@ export class TlsAcceptor {
       requestCert: policy.requireCertificate,
       // Judged here, where the reason can be told.
       rejectUnauthorized: false,
-      // Whoever can do both (curl, Prometheus, browsers) wants HTTP; gRPC's clients offer h2 alone.
-      ALPNProtocols: ['http/1.1', 'h2'],
+      ALPNProtocols: [...protocols],
     });
     this.#server.on('secureConnection', (socket) => void this.#secured(socket));
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {

@@ -1,4 +1,4 @@
-/** The port that clients talk to: gRPC and HTTP/1 on one socket. */
+/** The port that clients talk to: gRPC and plain HTTP on one socket. */
 
 import type { AddressInfo } from 'node:net';
 import { unreachable } from '../base/index.ts';
@@ -21,14 +21,18 @@ export interface ClientPortOptions {
 }
 
 export class ClientPort {
+  readonly #prefersHttp2: boolean;
   readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
   readonly #onRefused: OnRefused | undefined;
   readonly #muxes: PortMux[] = [];
 
   constructor(options: ClientPortOptions) {
-    this.#grpc = grpcServer(options.wire, options.grpc);
-    this.#http = new HttpServer(options.http);
+    const http = new HttpServer(options.http);
+    // The library has no answer but gRPC's over HTTP/2.
+    this.#prefersHttp2 = options.wire === 'native';
+    this.#grpc = grpcServer(options.wire, { ...options.grpc, http: (method, url) => http.answerTo(method, url) });
+    this.#http = http;
     this.#onRefused = options.onRefused;
   }
 
@@ -38,6 +42,7 @@ export class ClientPort {
       grpc: (socket) => this.#grpc.accept(socket),
       http: (socket) => this.#http.accept(socket),
       tls,
+      prefersHttp2: this.#prefersHttp2,
       onRefused: this.#onRefused,
     });
     const address = await mux.listen(host, port);

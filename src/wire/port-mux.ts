@@ -29,6 +29,8 @@ export interface PortMuxOptions {
   readonly sniffMsMax?: number;
   /** If the port is to speak TLS. */
   readonly tls?: TlsPolicy | undefined;
+  /** Whether a client in TLS that can do both is given HTTP/2: so, if `grpc` answers plain HTTP as well. */
+  readonly prefersHttp2?: boolean;
   /** Hears of connections that were cut because one end spoke TLS and the other did not, or because of who was there. */
   readonly onRefused?: OnRefused | undefined;
 }
@@ -45,7 +47,8 @@ export class PortMux {
     this.#options = options;
     this.#onRefused = options.onRefused ?? (() => {});
     if (options.tls !== undefined) {
-      this.#door = new TlsAcceptor(options.tls, (socket) => this.accept(socket), this.#onRefused);
+      const protocols = options.prefersHttp2 === true ? ['h2', 'http/1.1'] : ['http/1.1', 'h2'];
+      this.#door = new TlsAcceptor(options.tls, protocols, (socket) => this.accept(socket), this.#onRefused);
     }
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },

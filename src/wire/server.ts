@@ -5,6 +5,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/index.ts';
+import type { HttpAnswer } from './http/route.ts';
 import type { CallObserver } from './observer.ts';
 import type { Methods } from './port.ts';
 
@@ -20,10 +21,15 @@ export interface GrpcLimits {
   readonly clientPingMinMs: number;
 }
 
+/** Answers a request that is none of gRPC's. Never rejects. `url` is the path with its query. */
+export type AnswerHttp = (method: string, url: string) => Promise<HttpAnswer>;
+
 export interface GrpcServerOptions extends GrpcLimits {
   readonly methods: Methods;
   readonly clock: Clock;
   readonly observer: CallObserver;
+  /** For whoever speaks HTTP/2 and not gRPC, by servers that can tell; without it they are refused. */
+  readonly http?: AnswerHttp | undefined;
   /** Hears of errors that are no answers: bugs of ours, of which the client sees Internal only. */
   readonly onError: (method: string, error: unknown) => void;
 }

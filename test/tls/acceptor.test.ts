@@ -54,14 +54,15 @@ function serveKnown(options: Partial<ServeOptions> = {}): Promise<TlsPort> {
 }
 
 describe('both protocols', () => {
-  test('are spoken on one port: gRPC to whoever offers h2 alone, HTTP/1 to the rest', async () => {
+  test('are spoken on one port: HTTP/2 to whoever offers it, HTTP/1 to the rest', async () => {
     await using port = await serve();
     const client = new WireClient(port.port, { ca: ca.cert });
     const answer = await client.unary(WHO, Buffer.from(''));
     client.close();
     expect(answer).toMatchObject({ code: 0, messages: [Buffer.from('nobody')] });
     expect(await askHttp(port.port)).toMatch(/200 OK[^]*hello$/);
-    expect(await askHttp(port.port, { ALPNProtocols: ['h2', 'http/1.1'] })).toMatch(/200 OK[^]*hello$/);
+    expect(await askHttp(port.port, { ALPNProtocols: ['http/1.1'] })).toMatch(/200 OK[^]*hello$/);
+    expect(await shakeHands(port.port, { ALPNProtocols: ['http/1.1', 'h2'] })).toMatchObject({ alpn: 'h2' });
     expect(await shakeHands(port.port, { ALPNProtocols: ['h2'] })).toMatchObject({ alpn: 'h2', protocol: 'TLSv1.3' });
     await expect(shakeHands(port.port, { ALPNProtocols: ['h3'] })).rejects.toThrow(/no application protocol/);
     expect(port.refused).toMatchObject([{ error: 'no application protocol' }]);

@@ -1,4 +1,4 @@
-/** HTTP/1 for people, probes and Prometheus: routes to plain functions, on connections that the port hands over. */
+/** HTTP for people, probes and Prometheus: routes to plain functions, on connections of HTTP/1 that the port hands over, or by `answerTo`. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -56,15 +56,18 @@ export class HttpServer {
     request.resume();
     this.#busy.add(request.socket);
     response.once('close', () => this.#busy.delete(request.socket));
-    const [path, query] = splitOnce(request.url ?? '', '?');
-    const answer = await this.#route(request.method ?? '', path, query);
+    const { status, headers, body } = await this.answerTo(request.method ?? '', request.url ?? '');
     if (this.#closing) response.shouldKeepAlive = false;
-    response.writeHead(answer.status, {
-      ...CORS_HEADERS,
-      ...answer.headers,
-      'Content-Length': Buffer.byteLength(answer.body),
-    });
-    response.end(answer.body);
+    response.writeHead(status, headers);
+    response.end(body);
+  }
+
+  /** The whole of an answer, whatever it goes over. Never rejects. */
+  async answerTo(method: string, url: string): Promise<HttpAnswer> {
+    const [path, query] = splitOnce(url, '?');
+    const { status, headers, body } = await this.#route(method, path, query);
+    const length = String(Buffer.byteLength(body));
+    return { status, headers: { ...CORS_HEADERS, ...headers, 'Content-Length': length }, body };
   }
 
   async #route(method: string, path: string, query: string): Promise<HttpAnswer> {

@@ -1,7 +1,7 @@
 /**
  * One client's connection: which frame means what (RFC 9113), and what happens to one who breaks the rules.
  *
- *     socket -> FrameParser -> here -> HEADERS, CONTINUATION   a block is read, a Stream begins
+ *     socket -> FrameParser -> here -> HEADERS, CONTINUATION   a block is read, a Stream begins (or an HttpStream)
  *                                      DATA, RST_STREAM        go to their Stream
  *                                      SETTINGS, PING          are acknowledged
  *                                      WINDOW_UPDATE           lets the Transmitter or a Stream go on
@@ -13,17 +13,19 @@
 import type { Duplex } from 'node:stream';
 import { type Bytes, type Clock, Status, type Timer } from '../../base/index.ts';
 import type { CallStatus, Method } from '../port.ts';
+import type { AnswerHttp } from '../server.ts';
 import { ConnectionError, ErrorCode, FrameFlag, FrameType, readUint32, WINDOW_BYTES_INITIAL } from './frame.ts';
 import { FrameParser, type FrameSink } from './frame-parser.ts';
 import { HeaderDecoder } from './header-decoder.ts';
+import { HttpStream } from './http-stream.ts';
 import { Keepalive } from './keepalive.ts';
 import * as limits from './limits.ts';
 import { PingPolicy } from './ping-policy.ts';
-import { type NoHead, type RequestHead, RequestHeads } from './request-head.ts';
+import { type HttpHead, type NoHead, type RequestHead, RequestHeads } from './request-head.ts';
 import { httpRefusal, trailersOnly } from './response-headers.ts';
 import { ownSettings, streamWindowOf, windowAdded } from './settings.ts';
 import { type Route, Stream } from './stream.ts';
-import type { StreamHost } from './stream-host.ts';
+import type { OpenStream, StreamHost } from './stream-host.ts';
 import { Transmitter } from './transmitter.ts';
 import type { Turn, Waiting } from './turn.ts';
 
@@ -45,6 +47,7 @@ export interface ConnectionContext {
   readonly keepaliveTimeoutMs: number;
   readonly clientPingMinMs: number;
   readonly routes: ReadonlyMap<string, Route>;
+  readonly http: AnswerHttp | undefined;
   readonly answer: (stream: Stream, method: Method, request: Bytes) => void;
   readonly begin: (stream: Stream, method: Method) => void;
   readonly guarded: (stream: Stream, listener: () => void) => void;
@@ -75,14 +78,15 @@ export class Connection implements FrameSink, StreamHost, Waiting {
   readonly #controls = new limits.RateLimit(limits.CONTROL_FRAMES_PER_SECOND_MAX);
   readonly #settings = new limits.RateLimit(limits.SETTINGS_PER_SECOND_MAX);
   readonly #resets = new limits.RateLimit(limits.RESETS_PER_SECOND_MAX);
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new Map<number, OpenStream>();
+  #httpStreams = 0;
   /** Runs until the first SETTINGS, and again from GOAWAY to the end. */
   #patience: Timer;
   #hasSettings = false;
   #lastStreamId = 0;
   #block: OpenBlock | undefined;
   /** Of the DATA frame that is coming in. */
-  #dataStream: Stream | undefined;
+  #dataStream: OpenStream | undefined;
   #dataBytes = 0;
   #receiveWindow = limits.CONNECTION_WINDOW_BYTES;
   #keptBytes = 0;
@@ -269,6 +273,7 @@ export class Connection implements FrameSink, StreamHost, Waiting {
     if (this.#isDraining || this.#streams.size >= Math.min(this.#context.streamsMax, limits.STREAMS_MAX)) {
       return this.#resetUnknown(streamId, ErrorCode.refusedStream);
     }
+    if ('http' in head) return this.#beginHttp(streamId, isEndOfStream, head.http);
     if ('httpStatus' in head) return this.#refuse(streamId, isEndOfStream, httpRefusal(head.httpStatus));
     const route = this.#context.routes.get(head.path);
     if (head.refusal !== undefined) return this.#refuse(streamId, isEndOfStream, trailersOnly(head.refusal));
@@ -277,6 +282,22 @@ export class Connection implements FrameSink, StreamHost, Waiting {
     this.#streams.set(streamId, stream);
     this.#context.begin(stream, route.method);
     if (isEndOfStream) stream.halfClose();
+    return undefined;
+  }
+
+  #beginHttp(streamId: number, isEndOfStream: boolean, { method, url }: HttpHead): void {
+    const { http } = this.#context;
+    if (http === undefined) return this.#refuse(streamId, isEndOfStream, httpRefusal(415));
+    if (this.#httpStreams >= limits.HTTP_STREAMS_MAX) return this.#resetUnknown(streamId, ErrorCode.refusedStream);
+    this.#httpStreams++;
+    const stream = new HttpStream(this, streamId, this.#streamWindow);
+    this.#streams.set(streamId, stream);
+    if (isEndOfStream) stream.halfClose();
+    // Counted until it is made, not until it is sent: making it is what costs, and what waits is counted by the transmitter.
+    void http(method, url).then((answer) => {
+      this.#httpStreams--;
+      stream.answer(answer, method !== 'HEAD');
+    });
     return undefined;
   }
 
@@ -298,7 +319,7 @@ export class Connection implements FrameSink, StreamHost, Waiting {
   }
 
   /** The client has broken the rules of a stream. */
-  #reset(stream: Stream, code: ErrorCode): void {
+  #reset(stream: OpenStream, code: ErrorCode): void {
     stream.cancel();
     this.closed(stream);
     this.#resetUnknown(stream.id, code);
@@ -409,7 +430,7 @@ export class Connection implements FrameSink, StreamHost, Waiting {
     this.#context.guarded(stream, listener);
   }
 
-  closed(stream: Stream): void {
+  closed(stream: OpenStream): void {
     this.#streams.delete(stream.id);
     this.#closeIfDone();
   }

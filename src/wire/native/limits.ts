@@ -15,6 +15,9 @@ export const CONTINUATIONS_MAX = 32;
 /** Open calls on a connection, whatever the options allow. Told to the client; a call beyond it is refused (it may be tried again). */
 export const STREAMS_MAX = 1_000_000;
 
+/** Requests of plain HTTP on a connection whose answers are being made. One beyond it is refused (it may be tried again). */
+export const HTTP_STREAMS_MAX = 100;
+
 /** What a client may send on a stream, and on a connection, before we have taken it in. Beyond: FLOW_CONTROL_ERROR. */
 export const STREAM_WINDOW_BYTES: number = 256 * 1024;
 export const CONNECTION_WINDOW_BYTES: number = 4 * 1024 * 1024;

@@ -25,8 +25,15 @@ export interface RequestHead {
   readonly refusal: CallStatus | undefined;
 }
 
-/** What else a header block may be: of no use at all; not gRPC, to be answered with this status of HTTP; too much. */
-export type NoHead = 'malformed' | 'tooLarge' | { readonly httpStatus: number };
+/** A request that is none of gRPC's. */
+export interface HttpHead {
+  readonly method: string;
+  /** With the query. */
+  readonly url: string;
+}
+
+/** What else a header block may be: of no use at all; too much; not gRPC; gRPC, to be answered with this status of HTTP. */
+export type NoHead = 'malformed' | 'tooLarge' | { readonly http: HttpHead } | { readonly httpStatus: number };
 
 /** Blocks whose heads are kept, and how long these may be. */
 const HEADS_KEPT_MAX = 64;
@@ -98,7 +105,7 @@ export function readHead(fields: readonly HeaderField[] | undefined): RequestHea
   if (path === undefined || path === '' || !pseudo.has(':scheme')) return 'malformed';
   const method = pseudo.get(':method');
   if (method === undefined) return 'malformed';
-  if (!CONTENT_TYPE.test(headers.get('content-type') ?? '')) return { httpStatus: 415 };
+  if (!CONTENT_TYPE.test(headers.get('content-type') ?? '')) return { http: { method, url: path } };
   if (method !== 'POST') return { httpStatus: 405 };
   return { path, metadata: metadataOf(headers), ...gRpcOf(headers) };
 }

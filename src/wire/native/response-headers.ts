@@ -5,6 +5,7 @@
  *     trailers       grpc-status, grpc-message                                      last
  *     trailers only  both of them in one                                            an error before any message
  *     refusal        :status 415                                                    this is no gRPC
+ *     http           :status 200, content-type, ...                                 nor is this, and it is answered
  *
  * Fields are written as literals that nobody is to remember (RFC 7541, 6.2.2): so a block means the same on every connection at any
  * time. What remembering would save, some thirty bytes a call, is not worth a block for each connection.
@@ -43,6 +44,12 @@ export function trailersOnly(status: CallStatus): Buffer {
 /** For a request that is none of gRPC. */
 export function httpRefusal(httpStatus: number): Buffer {
   return headersFrame([[':status', String(httpStatus)]], true);
+}
+
+/** Of an answer to such a request. Names are written in lower case, as HTTP/2 demands. */
+export function httpHeaders(httpStatus: number, headers: Readonly<Record<string, string>>): Buffer {
+  const fields = Object.entries(headers).map(([name, value]): Field => [name.toLowerCase(), value]);
+  return headersFrame([[':status', String(httpStatus)], ...fields], false);
 }
 
 function statusFields({ code, message }: CallStatus): Field[] {

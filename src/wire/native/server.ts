@@ -37,6 +37,7 @@ export class NativeServer implements GrpcServer {
       keepaliveTimeoutMs: options.keepaliveTimeoutMs,
       clientPingMinMs: options.clientPingMinMs,
       routes: routesOf(options),
+      http: options.http,
       begin: (stream, method) => {
         if (method.kind === 'duplex')
           this.#guarded(stream, () => this.#failing(stream, method.handler(stream, stream)));

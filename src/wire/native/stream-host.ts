@@ -6,6 +6,24 @@ import type { Stream } from './stream.ts';
 import type { Transmitter } from './transmitter.ts';
 import type { Waiting } from './turn.ts';
 
+/** A stream, as its connection deals with it. */
+export interface OpenStream {
+  readonly id: number;
+  /** Whether the client has said that it sends no more. */
+  readonly isHalfClosed: boolean;
+  /** A DATA frame begins. False: more than the client may send. */
+  takeFromWindow(bytes: number): boolean;
+  /** Content of a DATA frame. */
+  receive(content: Buffer): void;
+  /** A DATA frame has ended; its bytes may be sent again. */
+  received(): void;
+  halfClose(): void;
+  /** The client takes more of this stream. False: more than a window can be. */
+  openWindow(bytes: number): boolean;
+  /** The client has reset it, or is gone: nothing can be sent any more. */
+  cancel(): void;
+}
+
 export interface StreamHost {
   readonly transmitter: Transmitter;
   readonly clock: Clock;
@@ -23,5 +41,5 @@ export interface StreamHost {
   /** Calls a listener of the handler. What it throws ends the call. */
   guarded(stream: Stream, listener: () => void): void;
   /** Nothing more comes from this stream. */
-  closed(stream: Stream): void;
+  closed(stream: OpenStream): void;
 }

@@ -23,7 +23,7 @@ import { isOneMessage, MessageReader, type ReadMessage } from './message-reader.
 import type { RequestHead } from './request-head.ts';
 import { RESPONSE_HEADERS, trailers, trailersOnly } from './response-headers.ts';
 import { PREFIX_BYTES, SendQueue } from './send-queue.ts';
-import type { StreamHost } from './stream-host.ts';
+import type { OpenStream, StreamHost } from './stream-host.ts';
 import type { Sender } from './transmitter.ts';
 import type { Waiting } from './turn.ts';
 
@@ -47,7 +47,7 @@ const TOO_MUCH: CallStatus = {
   message: 'grpc: too much is being received on this connection',
 };
 
-export class Stream implements CallContext, DuplexStream, Sender, Waiting {
+export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Waiting {
   readonly id: number;
   readonly #host: StreamHost;
   readonly #route: Route;
