@@ -1,6 +1,6 @@
 /** Programs that others have made, unchanged, against the native wire: plain, and in TLS. */
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,13 +11,10 @@ import { makeClusterTls } from '../../cluster/certificates/index.ts';
 import { ServerProcess } from '../../cluster/process/index.ts';
 import { grpcMessage } from '../bench/http2-frame.ts';
 import { runProgram, type Said } from '../support/run-program.ts';
-import { hasTools } from '../support/tools.ts';
+import { DEBIANS_PYTHON, hasGrpcio, hasTools } from '../support/tools.ts';
 
 const ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const PROTO = resolve(import.meta.dirname, '../../proto');
-/** Debian's: another Python that comes first on the path does not see Debian's packages. */
-const PYTHON = '/usr/bin/python3';
-const GRPCIO = '/usr/lib/python3/dist-packages/grpc';
 const RANGE = '/etcdserverpb.KV/Range';
 const AS_GRPC = ['-H', 'content-type: application/grpc', '-H', 'te: trailers'];
 
@@ -33,16 +30,9 @@ function descriptors(): Uint8Array {
   return descriptor.FileDescriptorSet.encode({ file: named }).finish();
 }
 
-function hasGrpcio(): boolean {
-  if (existsSync(GRPCIO)) return true;
-  if (process.env['CI'] !== undefined) throw new Error('CI needs python3-grpcio');
-  console.warn('left out for want of python3-grpcio: test/e2e/foreign-clients.test.ts');
-  return false;
-}
-
 describe.each([
-  { scheme: 'http', port: 24_700 },
-  { scheme: 'https', port: 24_702 },
+  { scheme: 'http', port: 24_660 },
+  { scheme: 'https', port: 24_662 },
 ])('$scheme', ({ scheme, port }) => {
   let directory: string;
   let server: ServerProcess;
@@ -78,7 +68,7 @@ describe.each([
     writeFileSync(file('descriptors'), descriptors());
     const certificates = isSecure ? ['ca.pem', 'client.pem', 'client.key'].map(file) : [];
     const script = join(import.meta.dirname, 'grpcio.py');
-    const said = await runProgram(PYTHON, [script, server.endpoint, file('descriptors'), ...certificates]);
+    const said = await runProgram(DEBIANS_PYTHON, [script, server.endpoint, file('descriptors'), ...certificates]);
     expect(said).toEqual({ code: 0, stderr: '', stdout: SAID_BY_GRPCIO });
   });
 

@@ -5,12 +5,23 @@
 
 import { spawnSync } from 'node:child_process';
 
+/** Another Python that comes first on the path does not see Debian's packages. */
+export const DEBIANS_PYTHON = '/usr/bin/python3';
+
 /** Whether all of these can be run. Throws in CI if one cannot. */
 export function hasTools(...programs: readonly string[]): boolean {
-  const missing = programs.filter((program) => spawnSync('which', [program]).status !== 0);
+  return isAllThere(programs.filter((program) => spawnSync('which', [program]).status !== 0));
+}
+
+/** Whether Debian's python3-grpcio is there. Throws in CI if it is not. */
+export function hasGrpcio(): boolean {
+  return isAllThere(spawnSync(DEBIANS_PYTHON, ['-c', 'import grpc']).status === 0 ? [] : ['python3-grpcio']);
+}
+
+function isAllThere(missing: readonly string[]): boolean {
   if (missing.length === 0) return true;
   if (process.env['CI'] !== undefined) throw new Error(`CI needs these programs: ${missing.join(', ')}`);
-  console.warn(`left out for want of ${missing.join(', ')}: ${new Error('here').stack?.split('\n')[2]?.trim() ?? ''}`);
+  console.warn(`left out for want of ${missing.join(', ')}: ${new Error('here').stack?.split('\n')[3]?.trim() ?? ''}`);
   return false;
 }
 

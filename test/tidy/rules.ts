@@ -107,7 +107,7 @@ export const types: Rule = (source) =>
 export const allTestsRun: Rule = (source) => {
   if (!isScript(source)) return [];
   const pattern = new RegExp(
-    String.raw`\b(?:test|it|describe|suite)(?:\.\w+)*\.(?:only|skip|todo|fails|runIf|skipIf(?!\(!has(?:Tools|Etcd|H2Load|Compose)\())\b`,
+    String.raw`\b(?:test|it|describe|suite)(?:\.\w+)*\.(?:only|skip|todo|fails|runIf|skipIf(?!\(!has(?:Tools|Grpcio|Etcd|H2Load|Compose)\())\b`,
     'g',
   );
   return matches(source, source.code, pattern, 'a test that does not run as the others');
