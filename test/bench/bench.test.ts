@@ -45,7 +45,7 @@ function missing(): string | undefined {
 }
 
 /** Those that keep to a rate whatever the machine does (delay, slow-watcher) fail on one that is overloaded: they are for quiet ones. */
-const WORKS = ['puts', 'cluster', 'ranges', 'fanout', 'leases', 'memory', 'startup'];
+const WORKS = ['puts', 'cluster', 'ranges', 'fanout', 'secure', 'leases', 'memory', 'startup'];
 
 test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS }, async ({ skip }) => {
   const why = missing();
@@ -74,6 +74,8 @@ test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS
     'after the leader is killed',
     'ranges',
     'events',
+    'over TLS',
+    'by a user',
     'leases',
     'keepalives',
     'memory',

@@ -59,14 +59,15 @@ export function clientPreface(windowBytes: number): Buffer {
   ]);
 }
 
-/** The header block of a gRPC request for `path`, as in /etcdserverpb.KV/Put. */
-export function requestHeaders(path: string, authority: string): Buffer {
+/** The header block of a gRPC request for `path`, as in /etcdserverpb.KV/Put, of the user of this token. */
+export function requestHeaders(path: string, authority: string, token?: string): Buffer {
   return Buffer.concat([
     Buffer.of(0x83, 0x86), // :method POST and :scheme http, of the static table
     literal(4, path), // :path
     literal(1, authority), // :authority
     literal(31, 'application/grpc'), // content-type
     literal('te', 'trailers'),
+    ...(token === undefined ? [] : [literal('token', token)]),
   ]);
 }
 

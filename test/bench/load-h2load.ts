@@ -69,10 +69,13 @@ export async function h2load(load: H2Load): Promise<H2LoadResult> {
     '--header=te: trailers',
     `--data=${load.bodyFile}`,
     ...(load.logFile === undefined ? [] : [`--log-file=${load.logFile}`]),
+    // As gRPC's clients do: this project's node gives HTTP/1 to whoever can do that too.
+    ...(door.isTls === true ? ['--npn-list=h2'] : []),
     ...(door.token === undefined ? [] : [`--header=token: ${door.token}`]),
     `${door.isTls === true ? 'https' : 'http'}://127.0.0.1:${door.port}${load.path}`,
   ];
   const output = await outputOf(args, 'seconds' in amount ? amount.seconds * 1000 + OVERHEAD_MS_MAX : OVERHEAD_MS_MAX);
+  if (door.isTls === true && !/^TLS Protocol: TLS/m.test(output)) throw new Error(`h2load spoke no TLS:\n${output}`);
   const done = numberIn(output, /(\d+) done/);
   const succeeded = numberIn(output, /(\d+) succeeded/);
   if (succeeded !== done || done === 0) throw new Error(`h2load: ${succeeded} of ${done} succeeded:\n${output}`);

@@ -24,12 +24,13 @@ import { leases } from './work-leases.ts';
 import { memory } from './work-memory.ts';
 import { puts } from './work-puts.ts';
 import { ranges } from './work-ranges.ts';
+import { secure } from './work-secure.ts';
 import { slowWatcher } from './work-slow-watcher.ts';
 import { startup } from './work-startup.ts';
 
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 const OURS = [process.execPath, resolve(import.meta.dirname, '../../dist/cli/main.js')];
-const WORKS: readonly Work[] = [puts, cluster, ranges, fanout, delay, slowWatcher, leases, memory, startup()];
+const WORKS: readonly Work[] = [puts, cluster, ranges, fanout, delay, slowWatcher, secure, leases, memory, startup()];
 
 const { values } = parseArgs({
   options: {

@@ -13,15 +13,15 @@ export const WATCH_PATH = '/etcdserverpb.Watch/Watch';
 const STATUS_PATH = '/etcdserverpb.Maintenance/Status';
 const HASH_KV_PATH = '/etcdserverpb.Maintenance/HashKV';
 
-/** Makes one call on a connection of its own and gives the answer's bytes. Rejects if the call fails or takes over 30 s. */
-export async function call(port: number, path: string, request: Uint8Array): Promise<Buffer> {
+/** Makes one call on a connection of its own, as the user of this token, and gives the answer's bytes. Rejects if the call fails or takes over 30 s. */
+export async function call(port: number, path: string, request: Uint8Array, token?: string): Promise<Buffer> {
   let timer: NodeJS.Timeout | undefined;
   const connection = await RawConnection.open(port);
   try {
     return await new Promise<Buffer>((resolve, reject) => {
       const late = (): void => reject(new Error(`${path}: no answer within ${ANSWER_WITHIN_MS} ms`));
       timer = setTimeout(late, ANSWER_WITHIN_MS);
-      const headers = requestHeaders(path, `127.0.0.1:${port}`);
+      const headers = requestHeaders(path, `127.0.0.1:${port}`, token);
       const stream = connection.openStream(headers, 'wide', new Answer(path, resolve, reject));
       connection.send(stream, grpcMessage(request), true);
       connection.flush();
