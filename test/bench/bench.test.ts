@@ -146,6 +146,8 @@ test('the longest hold of the event loop is bounded by its bucket and by the sum
   expect(longestHoldMs(metrics([5, 7, 7, 7], 0.009))).toBe(2);
   expect(longestHoldMs(metrics([5, 7, 8, 8], 1))).toBe(4);
   expect(longestHoldMs(metrics([5, 7, 8, 9], 1.5))).toBe(1500);
+  expect(longestHoldMs(metrics([6, 8, 9, 9], 1.003), metrics([5, 7, 8, 8], 1))).toBe(1);
+  expect(longestHoldMs(metrics([5, 8, 9, 9], 1.003), metrics([5, 7, 8, 8], 1))).toBe(2);
   expect(longestHoldMs('etcd_server_has_leader 1\n')).toBeUndefined();
 });
 

@@ -72,7 +72,8 @@ export class Bench {
   async #rounds(work: Work): Promise<void> {
     const rounds = Math.min(this.#options.rounds, work.roundsMax ?? Number.POSITIVE_INFINITY);
     for (let round = 1; round <= rounds; round++) {
-      const sides = (Object.keys(this.#options.commands) as Side[]).sort();
+      const all = (Object.keys(this.#options.commands) as Side[]).sort();
+      const sides = all.filter((side) => side === (work.onlySide ?? side));
       for (const side of round % 2 === 0 ? sides.toReversed() : sides) {
         const startedAt = performance.now();
         const name = `${work.name} ${round}/${rounds} ${side}`;

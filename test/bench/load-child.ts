@@ -49,6 +49,8 @@ function workMs(job: LoadJob): number {
       return 0;
     case 'put':
       return job.measureMs;
+    case 'million':
+      return job.plan.openWithinMs + job.plan.puts * job.plan.everyMs;
     case 'keepAlive':
       return job.rounds * job.everyMs;
     case 'watch':

@@ -1,6 +1,7 @@
 /** What the bench asks a load process to do, and what it hears of it. All of it crosses a process boundary as JSON. */
 
 import type { LeasePlan } from './lease-load.ts';
+import type { MillionPlan, MillionResult } from './million-load.ts';
 import type { Pace } from './put-load.ts';
 import type { WatcherPlan } from './watch-load.ts';
 
@@ -80,7 +81,16 @@ export interface LeaseResult {
   readonly revokesPerSecond: number;
 }
 
-export type LoadJob = FillJob | HoldJob | WatchJob | PutJob | KeepAliveJob | LeaseJob;
+/** A million watchers: see million-load.ts. */
+export interface MillionJob {
+  readonly kind: 'million';
+  readonly port: number;
+  /** Of the server, for its processor time. */
+  readonly pid: number;
+  readonly plan: MillionPlan;
+}
+
+export type LoadJob = FillJob | HoldJob | WatchJob | PutJob | KeepAliveJob | LeaseJob | MillionJob;
 
 /** What each kind of job gives. */
 export interface LoadResults {
@@ -90,6 +100,7 @@ export interface LoadResults {
   readonly put: PutResult;
   readonly keepAlive: KeepAliveResult;
   readonly lease: LeaseResult;
+  readonly million: MillionResult;
 }
 
 export type LoadResult = LoadResults[LoadJob['kind']];

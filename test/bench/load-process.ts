@@ -16,11 +16,13 @@ import type {
   LoadJob,
   LoadReport,
   LoadResult,
+  MillionJob,
   PutJob,
   PutResult,
   WatchJob,
   WatchResult,
 } from './load-job.ts';
+import { MillionLoad, type MillionResult } from './million-load.ts';
 import { processorMs } from './process-usage.ts';
 import { PutLoad } from './put-load.ts';
 import { RawConnection } from './raw-client.ts';
@@ -166,6 +168,16 @@ async function leases({ plan, warmMs, measureMs }: LeaseJob): Promise<LeaseResul
   return { grantsPerSecond, keepAlivesPerSecond, revokesPerSecond };
 }
 
+async function million({ port, pid, plan }: MillionJob): Promise<MillionResult> {
+  const load = new MillionLoad(port, plan, fail);
+  await load.open();
+  await toldToGoOn('open');
+  const result = await load.run(pid, DRAIN_WITHIN_MS);
+  await toldToGoOn('drained');
+  load.close();
+  return result;
+}
+
 async function run(job: LoadJob): Promise<LoadResult> {
   switch (job.kind) {
     case 'fill':
@@ -186,6 +198,8 @@ async function run(job: LoadJob): Promise<LoadResult> {
       return keepAlive(job);
     case 'lease':
       return leases(job);
+    case 'million':
+      return million(job);
     default:
       return job satisfies never;
   }

@@ -22,6 +22,7 @@ import { cluster } from './work-cluster.ts';
 import { delay, fanout } from './work-fanout.ts';
 import { leases } from './work-leases.ts';
 import { memory } from './work-memory.ts';
+import { million } from './work-million.ts';
 import { puts } from './work-puts.ts';
 import { ranges } from './work-ranges.ts';
 import { secure } from './work-secure.ts';
@@ -30,7 +31,10 @@ import { startup } from './work-startup.ts';
 
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 const OURS = [process.execPath, resolve(import.meta.dirname, '../../dist/cli/main.js')];
+/** Of the table. */
 const WORKS: readonly Work[] = [puts, cluster, ranges, fanout, delay, slowWatcher, secure, leases, memory, startup()];
+/** Only by --only. */
+const WORKS_ON_REQUEST: readonly Work[] = [million];
 
 const { values } = parseArgs({
   options: {
@@ -49,15 +53,16 @@ const { values } = parseArgs({
 
 function optionsOf(): BenchOptions {
   const only = values.only?.split(',');
-  const unknown = only?.find((name) => !WORKS.some((work) => work.name === name));
-  if (unknown !== undefined) throw new Error(`--only: no ${unknown}, but ${WORKS.map(({ name }) => name).join(', ')}`);
+  const all = [...WORKS, ...WORKS_ON_REQUEST];
+  const unknown = only?.find((name) => !all.some((work) => work.name === name));
+  if (unknown !== undefined) throw new Error(`--only: no ${unknown}, but ${all.map(({ name }) => name).join(', ')}`);
   if (values.side !== undefined && values.side !== 'ours' && values.side !== 'etcd') {
     throw new Error(`--side: ours or etcd, not ${values.side}`);
   }
   const commands: Record<Side, readonly string[]> = { ours: values.server?.split(/\s+/) ?? OURS, etcd: ['etcd'] };
   return {
     commands: values.side === undefined ? commands : { [values.side]: commands[values.side] },
-    works: WORKS.filter(({ name }) => only?.includes(name) ?? true),
+    works: only === undefined ? WORKS : all.filter(({ name }) => only.includes(name)),
     rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '5')),
     isQuick: values.quick,
     keys: wholeNumber('keys', values.keys ?? (values.quick ? '1000' : '1000000')),

@@ -1,12 +1,4 @@
-/**
- * Watchers over raw connections, and what they receive. An event is parsed as far as it takes to see that it is a whole one and
- * which put it tells of:
- *
- *     WatchResponse { header = 1, watch_id = 2, created = 3, canceled = 4 …, events = 11 { kv = 2 { … value = 5 } } }
- *
- * The value is the last field of a key-value without a lease, and that is the last of an event, so the number of the put
- * (see put-load.ts) stands `valueBytes` before the end of the event, behind the value's tag and length.
- */
+/** Watchers over raw connections, and what they receive: each message is an answer read in place (watch-answer.ts). */
 
 import { etcdserverpb } from '../../src/gen/etcd.js';
 import { grpcMessage, requestHeaders } from './http2-frame.ts';
@@ -14,11 +6,7 @@ import { LatencyHistogram } from './latency-histogram.ts';
 import type { PutLoad } from './put-load.ts';
 import { WATCH_PATH } from './raw-call.ts';
 import { RawConnection, type Sink, type StreamWindow } from './raw-client.ts';
-
-const TAG_CREATED = 0x18;
-const TAG_CANCELED = 0x20;
-const TAG_EVENT = 0x5a;
-const TAG_VALUE = 0x2a;
+import { WatchAnswer } from './watch-answer.ts';
 
 export interface WatcherPlan {
   readonly connections: number;
@@ -39,6 +27,7 @@ export class WatchLoad implements Sink {
   delays: LatencyHistogram | undefined;
   readonly #plan: WatcherPlan;
   readonly #failed: (error: Error) => void;
+  readonly #answer: WatchAnswer;
   readonly #connections: RawConnection[] = [];
   #puts: PutLoad | undefined;
   #wanted: { readonly met: () => boolean; readonly resolve: () => void } | undefined;
@@ -46,6 +35,7 @@ export class WatchLoad implements Sink {
   constructor(plan: WatcherPlan, failed: (error: Error) => void) {
     this.#plan = plan;
     this.#failed = failed;
+    this.#answer = new WatchAnswer(plan.valueBytes);
   }
 
   /** Opens all connections, streams and watchers, and resolves when every one of them is created. */
@@ -86,20 +76,11 @@ export class WatchLoad implements Sink {
 
   message(bytes: DataView, start: number, end: number, readAt: number): void {
     this.messages += 1;
-    let at = start;
-    while (at < end) {
-      const tag = bytes.getUint8(at);
-      if ((tag & 7) === 2) {
-        const content = lengthEnd(bytes, at + 1);
-        const next = content + lengthAt(bytes, at + 1);
-        if (tag === TAG_EVENT) this.#event(bytes, next, readAt);
-        at = next;
-        continue;
-      }
-      if (tag === TAG_CREATED) this.created += 1;
-      if (tag === TAG_CANCELED) this.#failed(new Error('a watcher was canceled'));
-      at = lengthEnd(bytes, at + 1);
-    }
+    const answer = this.#answer;
+    answer.read(bytes, start, end);
+    if (answer.isCreated) this.created += 1;
+    if (answer.isCanceled) this.#failed(new Error('a watcher was canceled'));
+    for (let event = 0; event < answer.events; event++) this.#event(answer.putNumber(event, bytes), readAt);
     if (this.#wanted?.met() === true) this.#wanted.resolve();
   }
 
@@ -107,16 +88,14 @@ export class WatchLoad implements Sink {
     this.#failed(connectionError ?? new Error('a watch stream ended'));
   }
 
-  #event(bytes: DataView, end: number, readAt: number): void {
+  #event(put: number | undefined, readAt: number): void {
     this.events += 1;
-    const { valueBytes } = this.#plan;
-    const value = end - valueBytes;
-    // The length of a value from 128 to 16383 bytes takes two.
-    if (bytes.getUint8(value - 3) !== TAG_VALUE || lengthAt(bytes, value - 2) !== valueBytes) {
+    if (put === undefined) {
       this.#failed(new Error('an event does not end with the value that was put'));
+      return;
     }
     if (this.delays === undefined || this.#puts === undefined) return;
-    this.delays.add(readAt - this.#puts.sentAt(bytes.getUint32(value, true)), 1);
+    this.delays.add(readAt - this.#puts.sentAt(put), 1);
   }
 
   async #until(met: () => boolean): Promise<void> {
@@ -130,25 +109,8 @@ export function openWatchStream(connection: RawConnection, port: number, window:
   return connection.openStream(requestHeaders(WATCH_PATH, `127.0.0.1:${port}`), window, sink);
 }
 
-/** The request for a watcher of one key, from now on. */
-export function createMessage(key: string): Buffer {
-  return grpcMessage(etcdserverpb.WatchRequest.encode({ create_request: { key: Buffer.from(key) } }).finish());
-}
-
-/** The varint at a place, for lengths: below 2^28. */
-function lengthAt(bytes: DataView, at: number): number {
-  const first = bytes.getUint8(at);
-  if (first < 128) return first;
-  const second = bytes.getUint8(at + 1);
-  if (second < 128) return (first & 127) | (second << 7);
-  const third = bytes.getUint8(at + 2);
-  if (third < 128) return (first & 127) | ((second & 127) << 7) | (third << 14);
-  return (first & 127) | ((second & 127) << 7) | ((third & 127) << 14) | (bytes.getUint8(at + 3) << 21);
-}
-
-/** Where the varint ends that begins here. */
-function lengthEnd(bytes: DataView, at: number): number {
-  let end = at;
-  while (bytes.getUint8(end) >= 128) end += 1;
-  return end + 1;
+/** The request for a watcher of one key, or of all from this to below another, from now on. */
+export function createMessage(key: string, end = ''): Buffer {
+  const range = { key: Buffer.from(key), ...(end === '' ? {} : { range_end: Buffer.from(end) }) };
+  return grpcMessage(etcdserverpb.WatchRequest.encode({ create_request: range }).finish());
 }

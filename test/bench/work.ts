@@ -9,6 +9,8 @@ export interface Work {
   readonly name: string;
   /** Fewer rounds than asked for, where a round takes long. */
   readonly roundsMax?: number;
+  /** For a work that is no race. */
+  readonly onlySide?: Side;
   /** One round on one side, which is alone on the machine meanwhile. Throws if anything fails or an answer is wrong. */
   run(stage: Stage): Promise<Measured[]>;
 }
