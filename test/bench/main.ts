@@ -4,7 +4,7 @@
  *     npm run bench -- [--quick] [--only puts,fanout] [--rounds 5] [--keys 1000000] [--side ours] [--server 'node dist/cli/main.js']
  *                      [--dir /var/tmp] [--port 24700] [--write] [--json file]
  *
- * Prints a table, and with --write puts it into RESULTS.md. Ends with 1 if anything failed. The whole takes about 35 minutes.
+ * Prints a table, and with --write puts it into RESULTS.md, where there is one that names this command. Ends with 1 if anything failed. The whole takes about 35 minutes.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -72,6 +72,11 @@ function optionsOf(): BenchOptions {
   };
 }
 
+/** Of the works that were done. */
+function roundsAtMost(): number {
+  return Math.max(...options.works.map(({ roundsMax = options.rounds }) => Math.min(options.rounds, roundsMax)));
+}
+
 function wholeNumber(name: string, text: string): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${name}: a whole number above 0, not ${text}`);
@@ -85,12 +90,16 @@ const options = optionsOf();
 if (!hasH2Load()) throw new Error('h2load is missing: apt-get install nghttp2-client');
 execFileSync('etcd', ['--version'], { stdio: 'ignore' });
 
+// Not after half an hour, but now.
+if (values.write) withTable(readFileSync(RESULTS, 'utf8'), '', values.only);
+
 const loadBefore = loadAverage();
 const { samples, failures, isPinned } = await new Bench(options).run();
 const rows = rowsOf(samples);
-const table = `${describeMachine(options.directory, isPinned, loadBefore)}; rounds: ${options.rounds}.\n\n${tableOf(rows)}`;
+const table = `${describeMachine(options.directory, isPinned, loadBefore)}; rounds: ${roundsAtMost()}.\n\n${tableOf(rows)}`;
 process.stdout.write(`\n${table}`);
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ rows, failures }, undefined, 2)}\n`);
-if (values.write && failures.length === 0) writeFileSync(RESULTS, withTable(readFileSync(RESULTS, 'utf8'), table));
+if (values.write && failures.length === 0)
+  writeFileSync(RESULTS, withTable(readFileSync(RESULTS, 'utf8'), table, values.only));
 for (const failure of failures) process.stdout.write(`\nFAILED: ${failure}\n`);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -51,6 +51,8 @@ export interface MillionResult {
   readonly events: number;
   /** Processor time of the server from the first put until all had received all. */
   readonly serverMs: number;
+  /** The same of this process. */
+  readonly clientMs: number;
   readonly elapsedMs: number;
   /** The most that was seen of the server's memory, looking ten times a second, and of this process's at the end. */
   readonly serverBytesMost: number;
@@ -113,6 +115,7 @@ export class MillionLoad {
     };
     const looking = setInterval(look, LOOK_EVERY_MS);
     const serverMsBefore = processorMs(serverPid);
+    const clientMsBefore = processorMs(process.pid);
     const startedAt = performance.now();
     for (let number = 0; number < puts; number++) {
       this.#put(putConnection, number);
@@ -125,12 +128,14 @@ export class MillionLoad {
     clearTimeout(late);
     const elapsedMs = performance.now() - startedAt;
     const serverMs = processorMs(serverPid) - serverMsBefore;
+    const clientMs = processorMs(process.pid) - clientMsBefore;
     clearInterval(looking);
     look();
     this.#checkAllHeardAll(expected);
     putConnection.close();
     const kinds = KINDS.map((_, kind) => this.#resultOf(kind));
-    return { kinds, events: this.events, serverMs, elapsedMs, serverBytesMost, clientBytes: memoryBytes(process.pid) };
+    const clientBytes = memoryBytes(process.pid);
+    return { kinds, events: this.events, serverMs, clientMs, elapsedMs, serverBytesMost, clientBytes };
   }
 
   close(): void {

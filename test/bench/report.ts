@@ -77,13 +77,16 @@ function number(value: number): string {
   return value.toLocaleString('en', { maximumSignificantDigits: 3 });
 }
 
-const BEGIN = '<!-- table: npm run bench -- --write -->';
 const END = '<!-- end of the table -->';
 
-/** The document with what is between the two marks replaced. Throws if it has no marks. */
-export function withTable(document: string, table: string): string {
-  const begin = document.indexOf(BEGIN);
-  const end = document.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`the document has no marks for the table: ${BEGIN} … ${END}`);
-  return `${document.slice(0, begin + BEGIN.length)}\n\n${table}\n${document.slice(end)}`;
+/**
+ * The document with one table replaced, all else as it was: the one between the mark that names how it is made, by all works or by those
+ * that `--only` asked for, and the next end. Throws if the document has no such marks.
+ */
+export function withTable(document: string, table: string, only?: string): string {
+  const mark = `<!-- table: npm run bench -- ${only === undefined ? '' : `--only ${only} `}--write -->`;
+  const begin = document.indexOf(mark);
+  const end = document.indexOf(END, begin);
+  if (begin < 0 || end < 0) throw new Error(`the document has no marks for the table: ${mark} … ${END}`);
+  return `${document.slice(0, begin + mark.length)}\n\n${table}\n${document.slice(end)}`;
 }
