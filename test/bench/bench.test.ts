@@ -25,8 +25,8 @@ import { BenchServer, type Side } from './server-process.ts';
 const MAIN = join(import.meta.dirname, 'main.ts');
 const NODE_ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const BENCH_WITHIN_MS = 600_000;
-const PORT_OF_STOPPED = 24_790;
-const PORT_OF_CALLS = 24_796;
+/** A hundred ports, that others who run this test at the same time are unlikely to use. */
+const PORT = 25_000 + 100 * (process.pid % 70);
 
 let directory = '';
 beforeEach(async () => {
@@ -35,7 +35,17 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 function bench(...args: string[]): ChildProcess {
-  const options = ['--import', import.meta.resolve('tsx'), MAIN, '--quick', '--dir', directory, ...args];
+  const options = [
+    '--import',
+    import.meta.resolve('tsx'),
+    MAIN,
+    '--quick',
+    '--dir',
+    directory,
+    '--port',
+    String(PORT),
+    ...args,
+  ];
   return spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
@@ -94,14 +104,14 @@ test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS
 test('a bench that is ended ends its server and removes its files', async ({ skip }) => {
   const why = missing();
   if (why !== undefined) skip(why);
-  const child = bench('--only', 'delay', '--side', 'etcd', '--port', String(PORT_OF_STOPPED));
+  const child = bench('--only', 'delay', '--side', 'etcd');
   const closed = once(child, 'close');
-  while (!(await listens(PORT_OF_STOPPED))) await sleep(10);
+  while (!(await listens(PORT))) await sleep(10);
   child.kill('SIGTERM');
   await closed;
   expect(await readdir(directory)).toEqual([]);
   // The kernel may take a moment to end a process that waits for the disk.
-  while (await listens(PORT_OF_STOPPED)) await sleep(10);
+  while (await listens(PORT)) await sleep(10);
 });
 
 test('a call that the server refuses with HTTP 200 is no success', async ({ skip }) => {
@@ -111,7 +121,7 @@ test('a call that the server refuses with HTTP 200 is no success', async ({ skip
     side: 'etcd',
     command: ['etcd'],
     dataDir: join(directory, 'calls'),
-    clientPort: PORT_OF_CALLS,
+    clientPort: PORT,
     processor: undefined,
     settleMs: 10,
   });

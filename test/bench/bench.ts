@@ -38,6 +38,7 @@ export interface BenchResult {
 }
 
 const PORTS = 100;
+const REMOVE_RETRIES_MAX = 10;
 /** One for clients, one for members. */
 const PORTS_PER_SERVER = 2;
 
@@ -58,7 +59,8 @@ export class Bench {
   async run(): Promise<BenchResult> {
     this.#processors = pinLoad();
     this.#root = await mkdtemp(join(this.#options.directory, 'watchraft-bench-'));
-    const remove = (): void => rmSync(this.#root, { recursive: true, force: true });
+    // A server that was killed may still be in the middle of making a file.
+    const remove = (): void => rmSync(this.#root, { recursive: true, force: true, maxRetries: REMOVE_RETRIES_MAX });
     process.on('exit', remove);
     try {
       for (const work of this.#options.works) await this.#rounds(work);

@@ -13,6 +13,7 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryBytes, processorMs } from './process-usage.ts';
 import { revisionOf } from './raw-call.ts';
+import { RawConnection } from './raw-client.ts';
 
 /** A member's name and the whole cluster as --initial-cluster has it. */
 export interface ClusterPlace {
@@ -83,6 +84,8 @@ export class BenchServer implements AsyncDisposable {
 
   /** Resolves when the server is ready. Rejects with its last words if it does not get so. */
   static async start(options: ServerOptions): Promise<BenchServer> {
+    // Else its answers would be taken for those of the server, which cannot start.
+    if (await listens(options.clientPort)) throw new Error(`somebody else serves on port ${options.clientPort}`);
     const startedAt = performance.now();
     const [program = '', ...args] = commandLine(options);
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environmentOf(options) });
@@ -94,7 +97,8 @@ export class BenchServer implements AsyncDisposable {
       });
     }
     const end = (): void => void child.kill('SIGKILL');
-    process.on('exit', end);
+    // First of all that is done then: whoever removes its files must not meet it at work.
+    process.prependListener('exit', end);
     child.on('error', (error) => (output += error.message));
     while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       const isReady = await (options.isReady ?? answers)(options.clientPort);
@@ -173,6 +177,16 @@ export class BenchServer implements AsyncDisposable {
 function answers(port: number): Promise<boolean> {
   return revisionOf(port).then(
     () => true,
+    () => false,
+  );
+}
+
+function listens(port: number): Promise<boolean> {
+  return RawConnection.open(port).then(
+    (connection) => {
+      connection.close();
+      return true;
+    },
     () => false,
   );
 }
