@@ -401,8 +401,8 @@ export const MUTANTS: readonly Mutant[] = [
     'pending-count-leaks',
     'events that are dropped with their watcher stay in the gauge',
     'watch/watch-stream.ts',
-    'if (events.length > 0) this.#watchable.dequeued(events.length, false);',
-    'if (events.length < 0) this.#watchable.dequeued(events.length, false);',
+    'if (events > 0) this.#watchable.dequeued(events, false);',
+    'if (events < 0) this.#watchable.dequeued(events, false);',
   ),
 ];
 
