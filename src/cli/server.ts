@@ -15,7 +15,7 @@ import {
   type NodeSettings,
   RealClock,
 } from '../node/index.ts';
-import { openGofail } from '../ops/index.ts';
+import { boundYoungGeneration, openGofail } from '../ops/index.ts';
 import {
   type DataDirectoryOptions,
   errorCode,
@@ -47,6 +47,7 @@ export async function startServer(
   logger: Logger,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
+  boundYoungGeneration();
   const { failpoints, ...gofail } = await openGofail(env, logger);
   const clock = new RealClock();
   const tls = await memberTls({ config, clock, logger });
