@@ -55,6 +55,7 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
       methods: services({
         member: node,
         clock,
+        electionMs: config.electionMs,
         requestBytesMax: config.requestBytesMax,
         txnOpsMax: config.txnOperationsMax,
         serving,

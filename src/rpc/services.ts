@@ -12,6 +12,7 @@ import { authMethods } from './auth.ts';
 import { clusterMethods } from './cluster.ts';
 import { healthMethods, type ServingState } from './health.ts';
 import { kvMethods } from './kv.ts';
+import { LeaderBound } from './leader-bound.ts';
 import { leaseMethods } from './lease.ts';
 import { maintenanceMethods } from './maintenance.ts';
 import { METHOD_TABLE } from './method-table.ts';
@@ -21,6 +22,8 @@ import { lockMethods } from './recipes/lock.ts';
 export interface ServicesOptions {
   readonly member: Member;
   readonly clock: Clock;
+  /** --election-timeout */
+  readonly electionMs: number;
   /** --max-request-bytes */
   readonly requestBytesMax: number;
   /** --max-txn-ops */
@@ -59,8 +62,9 @@ export function services(options: ServicesOptions): Methods {
   const recipes = { methods, watchable: options.watchable };
   for (const [name, method] of lockMethods(member, recipes)) methods.set(name, method);
   for (const [name, method] of electionMethods(member, recipes)) methods.set(name, method);
+  const leaderBound = new LeaderBound(options.clock, options.electionMs, () => member.leader !== 0n);
   for (const [name, method] of methods) {
-    methods.set(name, able(member, name, guarded(member, callers, name, method)));
+    methods.set(name, able(member, leaderBound, name, guarded(member, callers, name, method)));
   }
   // Whether there is a leader is nothing that the health of this server depends on.
   for (const [name, method] of healthMethods(options.serving)) methods.set(name, method);
@@ -77,10 +81,15 @@ const SERVED_BY_LEARNERS: ReadonlySet<string> = new Set([
   '/etcdserverpb.Maintenance/Snapshot',
 ]);
 
-/** Refuses calls that want a leader (metadata `hasleader: true`) while this member knows of none, and what a learner must not answer. */
-function able(member: Member, name: string, method: Method): Method {
+const wantsLeader = (call: CallContext): boolean => call.metadata.get('hasleader') === 'true';
+
+/**
+ * Refuses calls that want a leader (metadata `hasleader: true`) while this member knows of none, and ends streams that do when it has been so for
+ * a while. Refuses what a learner must not answer.
+ */
+function able(member: Member, leaderBound: LeaderBound, name: string, method: Method): Method {
   const check = (call: CallContext): void => {
-    if (member.leader === 0n && call.metadata.get('hasleader') === 'true') throw new RequestError('noLeader');
+    if (member.leader === 0n && wantsLeader(call)) throw new RequestError('noLeader');
     if (member.isLearner && !SERVED_BY_LEARNERS.has(name)) throw new RequestError('notSupportedForLearner');
   };
   switch (method.kind) {
@@ -100,7 +109,7 @@ function able(member: Member, name: string, method: Method): Method {
         kind: 'serverStream',
         handler(request, stream, call) {
           check(call);
-          return handler(request, stream, call);
+          return handler(request, stream, wantsLeader(call) ? leaderBound.bind(call, stream) : call);
         },
       };
     }
@@ -110,7 +119,7 @@ function able(member: Member, name: string, method: Method): Method {
         kind: 'duplex',
         handler(stream, call) {
           check(call);
-          return handler(stream, call);
+          return handler(stream, wantsLeader(call) ? leaderBound.bind(call, stream) : call);
         },
       };
     }

@@ -30,6 +30,8 @@ export interface CallContext {
   readonly cancelled: boolean;
   /** Calls `listener` once when the call becomes cancelled; at once (but not within this call) if it already is. */
   onCancelled(listener: () => void): void;
+  /** Calls `listener` once when the call is over, however it ended; at once (but not within this call) if it already is. One listener. */
+  onEnded(listener: () => void): void;
 }
 
 /** Answers one request. Throw (or reject with) a RequestError for a status of the table; anything else becomes Internal and is logged. */

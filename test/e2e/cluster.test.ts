@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { ServerProcess } from '../../cluster/process/index.ts';
 import { type Client, connect, type Watch } from '../../src/client/index.ts';
+import { runProgram } from '../support/run-program.ts';
+import { hasTools } from '../support/tools.ts';
 
 const ENTRY = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const CLIENT_PORT = 25_200;
@@ -144,4 +146,17 @@ test('a member cut off until the log is trimmed is brought back by a snapshot, a
   const metrics = await (await fetch(`http://${cluster.member(follower).endpoint}/metrics`)).text();
   expect(metrics).toMatch(/^etcd_debugging_mvcc_slow_watcher_total 0$/m);
   expect(metrics).toMatch(/^etcd_debugging_mvcc_pending_events_total 0$/m);
+});
+
+test.skipIf(!hasTools('etcdctl'))('a watch that wants a leader ends when the other members are gone', async () => {
+  cluster = new Cluster();
+  await cluster.start();
+  const { endpoint } = cluster.member(0);
+  const metrics = async (): Promise<string> => (await fetch(`http://${endpoint}/metrics`)).text();
+  // etcdctl asks for a leader behind each of its watches.
+  const watch = runProgram('etcdctl', [`--endpoints=${endpoint}`, 'watch', 'k'], { env: { ETCDCTL_API: '3' } });
+  while (!/^etcd_debugging_mvcc_watcher_total 1$/m.test(await metrics())) await sleep(20);
+  for (const number of [1, 2]) await cluster.member(number).kill('SIGKILL');
+  expect((await watch).stdout).toContain('watch was canceled (etcdserver: no leader)');
+  expect(await metrics()).toMatch(/^etcd_debugging_mvcc_watcher_total 0$/m);
 });

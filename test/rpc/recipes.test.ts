@@ -23,6 +23,7 @@ beforeEach(async () => {
   methods = services({
     member,
     clock: member.clock,
+    electionMs: 1000,
     requestBytesMax: 1_000_000,
     txnOpsMax: 128,
     serving: new ServingState(true),

@@ -254,6 +254,36 @@ export function wireCallsSuite(name: string, makeServer: MakeServer): void {
       await again.promise;
     });
 
+    test('that a call is over is told once, however it ended', async () => {
+      const ended: string[] = [];
+      const over = signal();
+      const note = (how: string, call: CallContext): void =>
+        call.onEnded(() => {
+          ended.push(how);
+          if (ended.length === 4) over.resolve();
+        });
+      const { client } = await fixture.serve({
+        [METHOD]: unary((request, call) => {
+          const how = text(request);
+          note(how, call);
+          if (how === 'refused') throw new RequestError('noLeader');
+          return how === 'late' ? new Promise<Message>(() => {}) : request;
+        }),
+        [OTHER]: duplex((stream, call) => {
+          note('conversation', call);
+          stream.end();
+        }),
+      });
+      await client.unary(METHOD, bytes('answered'));
+      await client.unary(METHOD, bytes('refused'));
+      await client.unary(METHOD, bytes('late'), { deadlineMs: 100 });
+      const call = client.duplex(OTHER);
+      call.end();
+      await answerOf(call);
+      await over.promise;
+      expect(ended.toSorted()).toEqual(['answered', 'conversation', 'late', 'refused']);
+    });
+
     test('a call that was answered is not cancelled', async () => {
       const calls: CallContext[] = [];
       const cancelled: string[] = [];

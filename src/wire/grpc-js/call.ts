@@ -26,6 +26,7 @@ export class GrpcJsCall implements CallContext {
   #metadata: ReadonlyMap<string, string> | undefined;
   #state: 'open' | 'cancelled' | 'ended' = 'open';
   #listeners: (() => void)[] = [];
+  #onEnded: (() => void) | undefined;
 
   /** `onError` hears of an observer that throws, which is nobody's business but ours. */
   constructor(
@@ -74,6 +75,11 @@ export class GrpcJsCall implements CallContext {
     else if (this.#state === 'cancelled') queueMicrotask(listener);
   }
 
+  onEnded(listener: () => void): void {
+    if (this.#state === 'open') this.#onEnded = listener;
+    else queueMicrotask(listener);
+  }
+
   /** The handler has ended the call: `tell` tells the client, before anyone else hears of it. Does nothing if the call was over already. */
   end(code: Status, tell: () => void): void {
     if (this.#state === 'open') this.#finish('ended', code, tell);
@@ -93,6 +99,7 @@ export class GrpcJsCall implements CallContext {
     this.#listeners = [];
     tell();
     try {
+      this.#onEnded?.();
       this.#observer.handled(code, (performance.now() - this.#startedAt) / 1000);
     } catch (error) {
       this.#onError(this.method, error);

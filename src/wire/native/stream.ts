@@ -56,6 +56,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   #deadline: Timer | undefined;
   #state: 'open' | 'ended' | 'cancelled' = 'open';
   #cancelListeners: (() => void)[] | undefined;
+  #onEnded: (() => void) | undefined;
 
   // What comes in.
   #receiveWindow = STREAM_WINDOW_BYTES;
@@ -120,6 +121,11 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   onCancelled(listener: () => void): void {
     if (this.#state === 'cancelled') queueMicrotask(listener);
     else if (this.#state === 'open') (this.#cancelListeners ??= []).push(listener);
+  }
+
+  onEnded(listener: () => void): void {
+    if (this.#state === 'open') this.#onEnded = listener;
+    else queueMicrotask(listener);
   }
 
   // ---- what handlers receive ----
@@ -439,6 +445,9 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     this.#reader = undefined;
     this.#account();
     this.#request = undefined;
+    const onEnded = this.#onEnded;
+    this.#onEnded = undefined;
+    if (onEnded !== undefined) this.#host.guarded(this, onEnded);
     const seconds = (this.#host.clock.now() - this.#startedAt) / 1000;
     // Whatever becomes of those who count it, it is answered.
     this.#host.guarded(this, () => this.#route.observer.handled(status.code, seconds));

@@ -79,6 +79,7 @@ beforeEach(async () => {
   methods = services({
     member,
     clock,
+    electionMs: 1000,
     requestBytesMax: 1_000_000,
     txnOpsMax: 128,
     serving: new ServingState(true),
@@ -115,6 +116,7 @@ function call(token: string | undefined): CallContext & { cancel(): void } {
     commonName: undefined,
     cancelled: false,
     onCancelled: (listener) => void listeners.push(listener),
+    onEnded: () => undefined,
     cancel: () => {
       for (const listener of listeners) listener();
     },

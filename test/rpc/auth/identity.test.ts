@@ -118,6 +118,7 @@ const callOf = (who: Partial<CallContext>): CallContext => ({
   commonName: undefined,
   cancelled: false,
   onCancelled: () => undefined,
+  onEnded: () => undefined,
   ...who,
 });
 

@@ -94,6 +94,8 @@ export class FakeCall implements CallContext {
     this.#listeners.push(listener);
   }
 
+  onEnded(): void {}
+
   cancel(): void {
     this.cancelled = true;
     for (const listener of this.#listeners) listener();
