@@ -51,7 +51,7 @@ export class LeaderBound {
     this.#timer ??= this.#clock.after(this.#electionMs, () => {
       this.#timer = undefined;
       this.#looksWithout = this.#hasLeader() ? 0 : this.#looksWithout + 1;
-      if (this.#looksWithout >= LOOKS_WITHOUT_LEADER_MAX) for (const call of [...this.#calls]) call.leaderLost();
+      if (this.#looksWithout >= LOOKS_WITHOUT_LEADER_MAX) for (const call of this.#calls) call.leaderLost();
       if (this.#calls.size > 0) this.#lookLater();
     });
   }

@@ -75,7 +75,7 @@ class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients) client.close();
-    for (const member of this.members) process.kill(member.pid, 'SIGCONT');
+    for (const member of this.members) if (member.running) process.kill(member.pid, 'SIGCONT');
     await Promise.all(this.members.map((member) => member.kill('SIGKILL')));
     rmSync(this.#root, { recursive: true, force: true });
   }
@@ -157,6 +157,6 @@ test.skipIf(!hasTools('etcdctl'))('a watch that wants a leader ends when the oth
   const watch = runProgram('etcdctl', [`--endpoints=${endpoint}`, 'watch', 'k'], { env: { ETCDCTL_API: '3' } });
   while (!/^etcd_debugging_mvcc_watcher_total 1$/m.test(await metrics())) await sleep(20);
   for (const number of [1, 2]) await cluster.member(number).kill('SIGKILL');
-  expect((await watch).stdout).toContain('watch was canceled (etcdserver: no leader)');
+  expect((await watch).stderr).toContain('watch was canceled (etcdserver: no leader)');
   expect(await metrics()).toMatch(/^etcd_debugging_mvcc_watcher_total 0$/m);
 });
