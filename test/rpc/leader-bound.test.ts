@@ -2,8 +2,13 @@
 
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock, Status } from '../../src/base/index.ts';
+import { ServingState, services } from '../../src/rpc/index.ts';
 import { LeaderBound, LOOKS_WITHOUT_LEADER_MAX } from '../../src/rpc/leader-bound.ts';
-import type { CallContext, CallStatus, SendStream } from '../../src/wire/index.ts';
+import { WatchableStore } from '../../src/watch/index.ts';
+import type { CallContext, CallStatus, DuplexStream, SendStream } from '../../src/wire/index.ts';
+import { FakeMember } from '../support/fake-member.ts';
+import { testAuth } from '../support/test-auth.ts';
+import { FakeHistory } from '../watch/fake-history.ts';
 
 const ELECTION_MS = 1000;
 
@@ -17,32 +22,17 @@ afterEach(() => {
   bound = new LeaderBound(clock, ELECTION_MS, () => hasLeader);
 });
 
-/** A call, what its handler sees of it, and what has been heard. */
-class Fake implements CallContext {
+class FakeCall implements CallContext {
   readonly method = '/';
-  readonly metadata: ReadonlyMap<string, string> = new Map([['hasleader', 'true']]);
+  readonly metadata: ReadonlyMap<string, string>;
   readonly peer = '127.0.0.1:1';
   readonly commonName = 'somebody';
-  readonly statuses: (CallStatus | undefined)[] = [];
-  readonly seen: CallContext;
   cancelled = false;
-  cancellations = 0;
   #onCancelled: (() => void)[] = [];
   #onEnded: (() => void) | undefined;
 
-  constructor() {
-    const stream: SendStream = {
-      write: () => true,
-      onWritable: () => undefined,
-      end: (status) => {
-        this.statuses.push(status);
-        this.#onEnded?.();
-      },
-    };
-    this.seen = bound.bind(this, stream);
-    this.seen.onCancelled(() => {
-      this.cancellations++;
-    });
+  constructor(metadata: Readonly<Record<string, string>>) {
+    this.metadata = new Map(Object.entries(metadata));
   }
 
   onCancelled(listener: () => void): void {
@@ -57,7 +47,34 @@ class Fake implements CallContext {
   leave(): void {
     this.cancelled = true;
     for (const listener of this.#onCancelled) listener();
+    this.end();
+  }
+
+  end(): void {
     this.#onEnded?.();
+  }
+}
+
+/** A call that is bound to the leader, what its handler sees of it, and what its client has heard. */
+class Fake extends FakeCall {
+  readonly statuses: (CallStatus | undefined)[] = [];
+  readonly seen: CallContext;
+  cancellations = 0;
+
+  constructor() {
+    super({ hasleader: 'true' });
+    const stream: SendStream = {
+      write: () => true,
+      onWritable: () => undefined,
+      end: (status) => {
+        this.statuses.push(status);
+        this.end();
+      },
+    };
+    this.seen = bound.bind(this, stream);
+    this.seen.onCancelled(() => {
+      this.cancellations++;
+    });
   }
 }
 
@@ -115,4 +132,39 @@ test('where nobody wants a leader, nobody looks; who comes next has the whole ti
 test('the handler sees the client that is there', () => {
   const { seen } = new Fake();
   expect([seen.peer, seen.commonName, seen.metadata.get('hasleader')]).toEqual(['127.0.0.1:1', 'somebody', 'true']);
+});
+
+test('of all streams that are served, those that want one', () => {
+  const member = new FakeMember();
+  const methods = services({
+    member,
+    clock,
+    electionMs: ELECTION_MS,
+    requestBytesMax: 1000,
+    txnOpsMax: 4,
+    serving: new ServingState(true),
+    watch: { kind: 'duplex', handler: () => {} },
+    ...testAuth(member),
+    watchable: new WatchableStore(new FakeHistory(), clock),
+  });
+  const method = methods.get('/etcdserverpb.Watch/Watch');
+  if (method?.kind !== 'duplex') throw new Error('Watch is a conversation');
+  const ended = ['true', 'false'].map((wants) => {
+    const statuses: (CallStatus | undefined)[] = [];
+    const ignored = (): undefined => undefined;
+    const stream: DuplexStream = {
+      write: () => true,
+      onWritable: ignored,
+      end: (status) => void statuses.push(status),
+      onMessage: ignored,
+      onHalfClose: ignored,
+      pause: ignored,
+      resume: ignored,
+    };
+    void method.handler(stream, new FakeCall({ hasleader: wants }));
+    return statuses;
+  });
+  member.now = { ...member.now, leader: 0n };
+  looks(LOOKS_WITHOUT_LEADER_MAX);
+  expect(ended).toEqual([[{ code: Status.unavailable, message: 'etcdserver: no leader' }], []]);
 });

@@ -7,7 +7,7 @@ import type { RangeOperation, RangeResult } from '../../src/mvcc/index.ts';
 import type { Outcome } from '../../src/node/index.ts';
 import { METHOD_TABLE, receiveBytesMax, ServingState, services } from '../../src/rpc/index.ts';
 import { WatchableStore } from '../../src/watch/index.ts';
-import type { CallContext, CallStatus, DuplexStream, Message, Methods, SendStream } from '../../src/wire/index.ts';
+import type { CallContext, CallStatus, Message, Methods, SendStream } from '../../src/wire/index.ts';
 import { FakeMember } from '../support/fake-member.ts';
 import { signal } from '../support/signal.ts';
 import { testAuth } from '../support/test-auth.ts';
@@ -26,16 +26,14 @@ interface Setup {
   readonly member: FakeMember;
   readonly methods: Methods;
   readonly serving: ServingState;
-  readonly clock: SimulatedClock;
 }
 
 function setup(): Setup {
   const member = new FakeMember();
   const serving = new ServingState(true);
-  const clock = new SimulatedClock();
   const methods = services({
     member,
-    clock,
+    clock: new SimulatedClock(),
     electionMs: 1000,
     requestBytesMax: 1000,
     txnOpsMax: 4,
@@ -44,7 +42,7 @@ function setup(): Setup {
     ...testAuth(member),
     watchable: new WatchableStore(new FakeHistory(), new SimulatedClock()),
   });
-  return { member, methods, serving, clock };
+  return { member, methods, serving };
 }
 
 function call(metadata: Record<string, string> = {}): CallContext & { cancel(): void } {
@@ -251,30 +249,6 @@ test('a call that wants a leader is refused while there is none', async () => {
   it.member.now = { ...it.member.now, leader: 0n };
   await expect(ask(it, `${KV}Range`, RANGE, { key }, wants)).rejects.toThrow(refused('noLeader'));
   await ask(it, `${KV}Range`, RANGE, { key, serializable: true });
-});
-
-test('a stream that wants a leader is ended when there has been none for a while; another is not', () => {
-  const it = setup();
-  const method = it.methods.get('/etcdserverpb.Watch/Watch');
-  if (method?.kind !== 'duplex') throw new Error('Watch is a conversation');
-  const statuses = [call({ hasleader: 'true' }), call()].map((context) => {
-    const ends: (CallStatus | undefined)[] = [];
-    const ignored = (): undefined => undefined;
-    const stream: DuplexStream = {
-      write: () => true,
-      onWritable: ignored,
-      end: (status) => void ends.push(status),
-      onMessage: ignored,
-      onHalfClose: ignored,
-      pause: ignored,
-      resume: ignored,
-    };
-    void method.handler(stream, context);
-    return ends;
-  });
-  it.member.now = { ...it.member.now, leader: 0n };
-  for (let i = 0; i < 3; i++) it.clock.advance(1000);
-  expect(statuses).toEqual([[{ code: Status.unavailable, message: 'etcdserver: no leader' }], []]);
 });
 
 // ---- RangeStream ----
