@@ -195,12 +195,12 @@ export class MemoryMember {
     return present(this.#booted, `member ${this.id} running`).node;
   }
 
-  /** What it has on disk, for as long as it does not run. */
-  open(onFailure: (error: Error) => void = () => undefined): Promise<DataDirectory> {
+  /** What it has on disk, for as long as it does not run; made for this cluster if there is nothing yet. */
+  open(onFailure: (error: Error) => void = () => undefined, clusterId: bigint = CLUSTER_ID): Promise<DataDirectory> {
     return openDataDirectory({
       disk: this.disk,
       path: '/data',
-      metadata: { nodeId: this.id, clusterId: CLUSTER_ID },
+      metadata: { nodeId: this.id, clusterId },
       // A disk in memory copies a file when it grows.
       wal: { segmentBytes: SEGMENT_BYTES, clock: this.#cluster.clock },
       tables: this.#tables,
