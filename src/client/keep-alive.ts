@@ -6,15 +6,21 @@
  *                     (nothing for a TTL)           lost
  *
  * A lease has one question on the way at most: a server that is late with its answers is not helped by being asked again. But a stream on
- * which nothing at all comes for as long as a lease has between two questions is given up for another, at another member if there is one.
+ * which nothing at all comes for as long as a lease has between two questions is given up for another, at another member if there is one; a
+ * member that was silent before is given twice as long, until it answers in time.
+ *
+ * A process that is held up (by work of its own, or by the machine) hears nothing meanwhile, and that is nobody's silence. So it is judged at the
+ * end of a turn of the event loop, when what has come was heard, and by a clock of its own, which goes on while the process listens:
+ *
+ *     ask 7 .... held up for 3 s .... <- { 7, 60 s } ... judge: alive, and silent for 0.2 s at most
  */
 
-import { performance } from 'node:perf_hooks';
-import { type Bytes, Status } from '../base/index.ts';
+import { type Bytes, type Clock, Status, type Timer } from '../base/index.ts';
 import { etcdserverpb } from '../gen/etcd.js';
 import { ClientError } from './error.ts';
 import { bigintOf, numberOf } from './integer.ts';
 import { LeaseLostError, leaseField } from './lease.ts';
+import { REAL_CLOCK } from './real-clock.ts';
 import { type RawStream, retryWaitMs, type StreamStatus, type Transport } from './transport.ts';
 
 /** A lease that is kept alive until it is stopped or lost. */
@@ -32,7 +38,9 @@ export interface KeepAlive {
 
 const METHOD = '/etcdserverpb.Lease/LeaseKeepAlive';
 /** How often it is looked what is due. Every lease has a TTL of a second or more. */
-const TICK_MS = 100;
+const LOOK_EVERY_MS = 100;
+/** From one look to the next this process has listened for so long at most. */
+const LISTENED_MS_MAX = 2 * LOOK_EVERY_MS;
 /** Until the first answer nothing is known of the TTL: so long may the stream be silent, and so long may the answer take. */
 const FIRST_SILENCE_MS_MAX = 1000;
 const FIRST_ANSWER_MS_MAX = 30_000;
@@ -56,16 +64,18 @@ class Kept implements KeepAlive {
   #giveUp: (error: Error) => void = () => undefined;
   /** Monotonic times in milliseconds. When the keepalive was sent that is not answered. */
   sentAt: number | undefined;
+  /** The same, in time listened. */
+  sentAtListened = 0;
   /** From one keepalive to the next. */
   everyMs: number = FIRST_SILENCE_MS_MAX;
   nextAt = 0;
   lostAt: number;
   aliveUntil = 0;
 
-  constructor(id: bigint, stop: (kept: Kept) => void) {
+  constructor(id: bigint, now: number, stop: (kept: Kept) => void) {
     this.id = id;
     this.#stop = stop;
-    this.lostAt = performance.now() + FIRST_ANSWER_MS_MAX;
+    this.lostAt = now + FIRST_ANSWER_MS_MAX;
     this.begun = new Promise((resolve, reject) => {
       this.#begin = resolve;
       this.#giveUp = reject;
@@ -102,27 +112,35 @@ class Kept implements KeepAlive {
 }
 
 export class KeepAliveStream {
-  readonly #transport: Transport;
+  readonly #transport: Pick<Transport, 'duplex' | 'failed'>;
+  readonly #clock: Pick<Clock, 'now' | 'after'>;
   readonly #kept = new Map<bigint, Set<Kept>>();
   #raw: RawStream | undefined;
   #openAt = 0;
-  /** When anything came on the stream, or it was opened. */
+  #lookedAt = 0;
+  /** How long this process has listened. */
+  #listenedMs = 0;
+  /** In time listened: when anything came on the stream, or it was opened. */
   #heardAt = 0;
-  #tickedAt = 0;
   #attempt = 0;
-  #timer: NodeJS.Timeout | undefined;
+  /** By endpoint, how often it was given up for its silence since it last answered in time. */
+  readonly #silences = new Map<string, number>();
+  #timer: Timer | undefined;
 
-  constructor(transport: Transport) {
+  constructor(transport: Pick<Transport, 'duplex' | 'failed'>, clock: Pick<Clock, 'now' | 'after'> = REAL_CLOCK) {
     this.#transport = transport;
+    this.#clock = clock;
   }
 
   keepAlive(id: bigint): KeepAlive {
-    const kept = new Kept(id, (one) => this.#forget(one));
-    const others = this.#kept.get(id);
-    if (others === undefined) this.#kept.set(id, new Set([kept]));
-    else others.add(kept);
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
-    this.#tick();
+    const now = this.#clock.now();
+    const kept = new Kept(id, now, (one) => this.#forget(one));
+    const some = this.#kept.get(id) ?? new Set();
+    this.#kept.set(id, some.add(kept));
+    if (this.#timer === undefined) this.#lookLater();
+    // Of the others nothing can have changed since they were looked at.
+    if (this.#raw === undefined) this.#openWhenDue(now);
+    else this.#askWhenDue(id, some, now);
     return kept;
   }
 
@@ -134,23 +152,45 @@ export class KeepAliveStream {
     return [...this.#kept.values()].flatMap((some) => [...some]);
   }
 
-  #tick(): void {
-    const now = performance.now();
+  /** What has come by then is heard first. */
+  #lookLater(): void {
+    this.#timer = this.#clock.after(LOOK_EVERY_MS, () => {
+      this.#timer = this.#clock.after(0, () => this.#look());
+    });
+  }
+
+  #look(): void {
+    const now = this.#clock.now();
+    this.#timer = undefined;
+    this.#listenedMs += Math.min(now - this.#lookedAt, LISTENED_MS_MAX);
+    this.#lookedAt = now;
     for (const kept of this.#all()) {
       if (now >= kept.lostAt) this.#lose(kept, new LeaseLostError(kept.id, 'no server has answered in time'));
     }
     if (this.#kept.size === 0) return;
-    // A process that was held up itself has not listened.
-    if (now - this.#tickedAt > 2 * TICK_MS) this.#heardAt = now;
-    this.#tickedAt = now;
-    if (this.#raw !== undefined && this.#isSilent(now)) this.#giveUp(this.#raw);
-    if (this.#raw === undefined && now >= this.#openAt) this.#open(now);
-    for (const [id, some] of this.#kept) this.#askWhenDue(id, some, now);
+    if (this.#timer === undefined) this.#lookLater();
+    if (this.#raw !== undefined && this.#isSilent(this.#raw)) {
+      this.#silences.set(this.#raw.endpoint, this.#silencesOf(this.#raw) + 1);
+      this.#giveUp(this.#raw);
+    }
+    if (this.#raw === undefined) this.#openWhenDue(now);
+    else this.#askAllDue(now);
   }
 
-  #isSilent(now: number): boolean {
-    const since = (kept: Kept): number => Math.max(kept.sentAt ?? now, this.#heardAt);
-    return this.#all().some((kept) => now - since(kept) >= kept.everyMs);
+  #silencesOf({ endpoint }: RawStream): number {
+    return this.#silences.get(endpoint) ?? 0;
+  }
+
+  #isSilent(raw: RawStream): boolean {
+    const patience = 2 ** this.#silencesOf(raw);
+    return this.#all().some(
+      ({ sentAt, sentAtListened, everyMs }) =>
+        sentAt !== undefined && this.#listenedMs - Math.max(sentAtListened, this.#heardAt) >= everyMs * patience,
+    );
+  }
+
+  #askAllDue(now: number): void {
+    for (const [id, some] of this.#kept) this.#askWhenDue(id, some, now);
   }
 
   /** One question for all who keep this lease. */
@@ -161,16 +201,20 @@ export class KeepAliveStream {
       isDue ||= now >= kept.nextAt;
     }
     if (!isDue || this.#raw === undefined) return;
-    for (const kept of some) kept.sentAt = now;
+    for (const kept of some) {
+      kept.sentAt = now;
+      kept.sentAtListened = this.#listenedMs;
+    }
     const request = etcdserverpb.LeaseKeepAliveRequest.fromObject({ ID: leaseField(id) });
     this.#raw.send(etcdserverpb.LeaseKeepAliveRequest.encode(request).finish());
   }
 
-  #open(now: number): void {
-    this.#heardAt = now;
+  #openWhenDue(now: number): void {
+    if (now < this.#openAt) return;
+    this.#heardAt = this.#listenedMs;
     const raw: RawStream = this.#transport.duplex(METHOD, {
       onMessage: (message) => {
-        if (this.#raw === raw) this.#receive(message);
+        if (this.#raw === raw) this.#receive(raw, message);
       },
       onEnd: (status) => {
         if (this.#raw === raw) this.#ended(raw, status);
@@ -178,17 +222,23 @@ export class KeepAliveStream {
     });
     this.#raw = raw;
     for (const kept of this.#all()) kept.nextAt = 0;
+    this.#askAllDue(now);
   }
 
-  #receive(message: Bytes): void {
+  #receive({ endpoint }: RawStream, message: Bytes): void {
     this.#attempt = 0;
-    this.#heardAt = performance.now();
+    this.#heardAt = this.#listenedMs;
     const { ID, TTL } = etcdserverpb.LeaseKeepAliveResponse.decode(message);
     const id = bigintOf(ID);
     const ttl = numberOf(TTL);
     for (const kept of this.#kept.get(id) ?? []) {
-      if (ttl > 0) kept.answered(ttl);
-      else this.#lose(kept, new LeaseLostError(id, 'the server says that it is gone'));
+      if (ttl <= 0) {
+        this.#lose(kept, new LeaseLostError(id, 'the server says that it is gone'));
+        continue;
+      }
+      if (kept.sentAt !== undefined && this.#listenedMs - kept.sentAtListened < kept.everyMs)
+        this.#silences.delete(endpoint);
+      kept.answered(ttl);
     }
   }
 
@@ -204,7 +254,7 @@ export class KeepAliveStream {
     raw.cancel();
     for (const kept of this.#all()) kept.sentAt = undefined;
     this.#transport.failed(raw.endpoint);
-    this.#openAt = performance.now() + retryWaitMs(++this.#attempt);
+    this.#openAt = this.#clock.now() + retryWaitMs(++this.#attempt);
   }
 
   #lose(kept: Kept, error: Error): void {
@@ -217,7 +267,7 @@ export class KeepAliveStream {
     some?.delete(kept);
     if (some?.size === 0) this.#kept.delete(kept.id);
     if (this.#kept.size > 0) return;
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     this.#raw?.cancel();
     this.#raw = undefined;

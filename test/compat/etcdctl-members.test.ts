@@ -63,7 +63,11 @@ describe.skipIf(!hasEtcd()).each([0, 1, 2])('etcdctl, beginning %i members after
     await removeDirectory(directory);
   });
 
-  test.each(chapters)('%s', async (_name, commands) => {
-    expect(await differences(commands, reference, tested)).toEqual([]);
-  });
+  test.each(chapters)(
+    '%s',
+    async (_name, commands) => {
+      expect(await differences(commands, reference, tested)).toEqual([]);
+    },
+    180_000,
+  );
 });
