@@ -24,6 +24,7 @@ import {
   type WatchRefusal,
   type WatchResponse,
   type WatchStream,
+  watchIdOf,
 } from '../../watch/index.ts';
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../wire/index.ts';
 import { Delivery } from './delivery.ts';
@@ -95,8 +96,8 @@ export class ServerWatchStream implements Sending {
   readonly #ended: () => void;
   readonly #progress: ProgressTicker;
   #ctrlStream: Message[] = [];
-  /** The response that is being sent. */
-  readonly #delivery: Delivery;
+  /** The response that is being sent, if it takes several messages. */
+  #delivery: Delivery | undefined;
   /** The stream is read while there are none. */
   readonly #holds = new Set<Hold>();
   #isWritable = true;
@@ -112,7 +113,6 @@ export class ServerWatchStream implements Sending {
   constructor({ options, encoder, turn, sendTurn, stream, call, ended }: ServerWatchStreamParts) {
     this.#options = options;
     this.#encoder = encoder;
-    this.#delivery = new Delivery(encoder);
     this.#turn = turn;
     this.#sendTurn = sendTurn;
     this.#stream = stream;
@@ -163,9 +163,13 @@ export class ServerWatchStream implements Sending {
     try {
       work();
     } catch (error) {
-      this.#close();
-      this.#failed(error);
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#close();
+    this.#failed(error);
   }
 
   #recvLoop(message: Bytes): void {
@@ -273,7 +277,7 @@ export class ServerWatchStream implements Sending {
     if (refusal === undefined) return;
     this.#watchStream.cancel(id);
     // Nor is the rest of what is on its way sent: a client drops the fragments that it has.
-    this.#delivery.leaveOut(watcher);
+    this.#delivery?.leaveOut(watcher);
     this.#progress.delete(id);
     this.#answer(this.#watchStream.rev(), { watchId: id, canceled: true, reason: refusalOf(refusal) });
   }
@@ -292,11 +296,12 @@ export class ServerWatchStream implements Sending {
   }
 
   sendLoop(sent: Sent): boolean {
-    let hasMore = false;
-    this.#guarded(() => {
-      hasMore = this.#send(sent);
-    });
-    return hasMore;
+    try {
+      return this.#send(sent);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
   }
 
   #send(sent: Sent): boolean {
@@ -331,30 +336,36 @@ export class ServerWatchStream implements Sending {
   }
 
   #nextMessage(sent: Sent): Message | undefined {
-    const message = this.#delivery.next() ?? this.#nextControl(sent);
-    if (message !== undefined) return message;
+    const rest = this.#delivery?.next();
+    if (rest !== undefined) return rest;
+    this.#delivery = undefined;
+    if (this.#ctrlStream.length > 0) return this.#nextControl(sent);
     const response = this.#watchStream.take();
-    if (response === undefined) return undefined;
-    this.#deliver(response, sent);
-    return this.#delivery.next();
+    return response === undefined ? undefined : this.#deliver(response, sent);
   }
 
   #nextControl(sent: Sent): Message | undefined {
     const control = this.#ctrlStream.shift();
-    if (control === undefined) return undefined;
     if (this.#ctrlStream.length === 0) this.#release('answers');
     sent.control++;
     return control;
   }
 
-  #deliver(response: WatchResponse, sent: Sent): void {
+  /** The first message of a response; there may be more. */
+  #deliver(response: WatchResponse, sent: Sent): Message | undefined {
     const { kind, watchers, events } = response;
     if (kind === 'bookmark') sent.progress++;
     else sent.responses += watchers.length;
     sent.events += watchers.length * events.length;
     if (kind === 'events') this.#progress.told(watchers);
     else if (kind === 'compacted') for (const { id } of watchers) this.#progress.delete(id);
-    this.#delivery.begin(response);
+    const body = this.#encoder.body(response);
+    const [fragment] = body;
+    if (watchers.length === 1 && body.length === 1 && fragment !== undefined) {
+      return this.#encoder.message(fragment, watchIdOf(watchers[0]));
+    }
+    this.#delivery = new Delivery(this.#encoder, body, watchers);
+    return this.#delivery.next();
   }
 
   #hold(reason: Hold): void {
@@ -379,6 +390,6 @@ export class ServerWatchStream implements Sending {
     this.#progress.stop();
     this.#watchStream.close();
     this.#ctrlStream = [];
-    this.#delivery.stop();
+    this.#delivery = undefined;
   }
 }

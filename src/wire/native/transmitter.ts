@@ -19,7 +19,13 @@ import {
   WINDOW_BYTES_MAX,
   writeUint32,
 } from './frame.ts';
-import { CONNECTION_QUEUED_BYTES_MAX, CONTROL_BYTES_MAX, FLUSH_BYTES_MAX, OUTPUT_BYTES_MAX } from './limits.ts';
+import {
+  CONNECTION_QUEUED_BYTES_MAX,
+  CONTROL_BYTES_MAX,
+  FLUSH_BYTES_MAX,
+  OUTPUT_BYTES_MAX,
+  TURN_BYTES_MAX,
+} from './limits.ts';
 import { Output, PIECE_BYTES_MIN } from './output.ts';
 import type { Flushing, Turn } from './turn.ts';
 
@@ -28,6 +34,11 @@ export interface Sender {
   /** Sends at most a frame's worth. True: there is more, and its own window lets it pass. */
   sendNext(): boolean;
 }
+
+/** No stream has this id: it is the connection's. */
+const NO_STREAM = 0;
+
+const EMPTY: Buffer = Buffer.alloc(0);
 
 export class Transmitter implements Flushing {
   readonly output: Output = new Output();
@@ -38,6 +49,11 @@ export class Transmitter implements Flushing {
   #window = WINDOW_BYTES_INITIAL;
   /** In the order of their turns. */
   readonly #ready = new Set<Sender>();
+  /** The DATA frame at the end of the output, which may become longer: whose it is, where its header is, and its bytes. */
+  #openStream = NO_STREAM;
+  #openSlab: Buffer = EMPTY;
+  #openAt = 0;
+  #openBytes = 0;
   #isWriting = false;
   #writes = 0;
   #isScheduled = false;
@@ -67,14 +83,26 @@ export class Transmitter implements Flushing {
     return this.#ready.size === 0 && bytes <= this.#window && this.isOpen;
   }
 
-  /** The header of a DATA frame, whose payload the caller adds. */
+  /**
+   * The header of a DATA frame, whose payload the caller adds, to begin with what goes to the place that this returns. If a frame of the stream is
+   * the last thing in the output, and has room, it becomes longer instead: many small messages of a stream are one frame.
+   */
   dataHeader(streamId: number, bytes: number, roomFor: number): number {
     this.#window -= bytes;
+    if (this.#openStream === streamId && this.#openBytes + bytes <= TURN_BYTES_MAX) {
+      this.#openBytes += bytes;
+      writeUint32(this.#openSlab, this.#openAt, this.#openBytes << 8);
+      return this.output.reserve(roomFor);
+    }
     const at = this.output.reserve(FRAME_HEADER_BYTES + roomFor);
     const { slab } = this.output;
     writeUint32(slab, at, bytes << 8);
     slab[at + 4] = 0;
     writeUint32(slab, at + 5, streamId);
+    this.#openStream = streamId;
+    this.#openSlab = slab;
+    this.#openAt = at;
+    this.#openBytes = bytes;
     this.schedule();
     return at + FRAME_HEADER_BYTES;
   }
@@ -82,6 +110,7 @@ export class Transmitter implements Flushing {
   /** A whole frame, made beforehand, for this stream. */
   frame(prepared: Buffer, streamId: number): void {
     this.schedule();
+    this.#openStream = NO_STREAM;
     if (prepared.length > PIECE_BYTES_MIN) {
       const frame = Buffer.from(prepared);
       writeUint32(frame, 5, streamId);
@@ -123,6 +152,7 @@ export class Transmitter implements Flushing {
       this.#controlBytes += bytes;
       if (this.#controlBytes > CONTROL_BYTES_MAX) return this.#onOverflow();
     }
+    this.#openStream = NO_STREAM;
     const at = this.output.reserve(bytes);
     const { slab } = this.output;
     writeUint32(slab, at, (payload.length << 8) | type);
@@ -215,6 +245,7 @@ export class Transmitter implements Flushing {
     }
     this.#isWriting = true;
     this.#controlBytes = 0;
+    this.#openStream = NO_STREAM;
     const number = ++this.#writes;
     const bytes = this.output.writeTo(this.#socket, () => {
       if (number !== this.#writes || !this.#isWriting) return;
