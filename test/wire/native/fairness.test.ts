@@ -75,5 +75,5 @@ test('small messages of a stream that follow one another are one frame; what com
   const lengths = raw.frames
     .filter(({ type }) => type === 0)
     .map(({ streamId, payload }) => `${streamId}: ${payload.length}`);
-  expect(lengths).toEqual([...['1: 16080', '1: 16080', '1: 8040'], '3: 1005', '1: 9015']);
+  expect(lengths).toEqual(['1: 16080', '1: 16080', '1: 8040', '3: 1005', '1: 9015']);
 });
