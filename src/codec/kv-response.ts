@@ -7,7 +7,7 @@
 import { assert, type Bytes, unreachable } from '../base/index.ts';
 import type { DeleteRangeResult, OperationResult, PutResult, RangeResult, TxnResult } from '../mvcc/index.ts';
 import { type EncodedMessage, PIECE_BYTES_MIN, ProtoWriter } from './proto-writer.ts';
-import { type ResponseHeader, writeHeader } from './response-header.ts';
+import { encodeHeader, type ResponseHeader, writeHeader } from './response-header.ts';
 
 /** A header, and what proto adds to each KeyValue. */
 const HEADER_BYTES = 64;
@@ -72,6 +72,7 @@ export function encodeRangeStreamResponse(header: ResponseHeader | undefined, re
 }
 
 export function encodePutResponse(header: ResponseHeader, result: PutResult): EncodedMessage {
+  if (result.prevKv === undefined) return encodeHeader(header);
   const writer = new ProtoWriter();
   writePut(writer, result);
   writeHeader(writer, header);
@@ -94,9 +95,7 @@ export function encodeTxnResponse(header: ResponseHeader, result: TxnResult): En
 
 /** An answer that is nothing but its header: CompactionResponse, and others of the kind. */
 export function encodeHeaderOnly(header: ResponseHeader): EncodedMessage {
-  const writer = new ProtoWriter();
-  writeHeader(writer, header);
-  return writer.finish();
+  return encodeHeader(header);
 }
 
 // ---- Everything but the header, the last field first. ----

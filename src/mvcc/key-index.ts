@@ -22,7 +22,7 @@
  * marks the tombstone that ends one.
  */
 
-import { assert } from '../base/index.ts';
+import { assert, InvariantError } from '../base/index.ts';
 
 /** A put of the key: where its record is, and what the record says of its generation. */
 export interface KeyRevision {
@@ -89,10 +89,9 @@ export class KeyIndex {
 
   /** A revision as it was recorded; put and tombstone work it out. */
   append(main: number, sub: number, createRevision: number, version: number): void {
-    assert(
-      main > this.#main || (main === this.#main && sub > this.#sub),
-      `revision ${main}.${sub} cannot follow ${this.#main}.${this.#sub}`,
-    );
+    if (main < this.#main || (main === this.#main && sub <= this.#sub)) {
+      throw new InvariantError(`revision ${main}.${sub} cannot follow ${this.#main}.${this.#sub}`);
+    }
     const older = this.#older;
     if (older === undefined) {
       this.#older = [this.#main, this.#sub, this.#createRevision, this.#version];

@@ -59,6 +59,22 @@ function writeBigVarint(to: Bytes, at: number, value: bigint): number {
   return position;
 }
 
+/** Memory of its own for each pair would cost more than all of its encoding: small ones share it. Whoever keeps one keeps a slab. */
+const SLAB_BYTES = 16 * 1024;
+const SHARED_BYTES_MAX = 1024;
+let slab = new ArrayBuffer(SLAB_BYTES);
+let slabUsed = 0;
+
+function memory(bytes: number): Bytes {
+  if (bytes > SHARED_BYTES_MAX) return new Uint8Array(bytes);
+  if (slabUsed + bytes > SLAB_BYTES) {
+    slab = new ArrayBuffer(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  slabUsed += bytes;
+  return new Uint8Array(slab, slabUsed - bytes, bytes);
+}
+
 /** The bytes of a KeyValue: fields in order, zeros and empties left out, as every proto3 encoder writes it. */
 export function encodeKeyValue(kv: KeyValue): Bytes {
   const { key, createRevision, modRevision, version, value, lease } = kv;
@@ -70,7 +86,7 @@ export function encodeKeyValue(kv: KeyValue): Bytes {
   if (value.length > 0) size += 1 + varintSize(value.length) + value.length;
   if (lease !== 0n) size += 1 + bigVarintSize(lease);
 
-  const bytes = new Uint8Array(size);
+  const bytes = memory(size);
   let at = 0;
   if (key.length > 0) {
     bytes[at++] = KEY;

@@ -1,6 +1,6 @@
 /** What the parts of the store share: the index in memory, the records behind the backend, and where history begins and ends. */
 
-import { type Bytes, type Key, present, RequestError } from '../base/index.ts';
+import { type Bytes, InvariantError, type Key, RequestError } from '../base/index.ts';
 import type { Backend } from './backend.ts';
 import type { KeyIndex, KeyRevision } from './key-index.ts';
 import { OrderedMap } from './ordered-map.ts';
@@ -53,7 +53,9 @@ export class StoreState {
 
   /** What was written at a revision that the index knows. */
   record({ main, sub }: Pick<KeyRevision, 'main' | 'sub'>): Bytes {
-    return present(this.backend.getRecord(main, sub), `the record of revision ${main}.${sub}`);
+    const record = this.backend.getRecord(main, sub);
+    if (record === undefined) throw new InvariantError(`missing: the record of revision ${main}.${sub}`);
+    return record;
   }
 
   /** Writes down where history begins and ends, in the batch that changed it. */

@@ -9,7 +9,7 @@
  */
 
 import type { Author } from '../auth/index.ts';
-import { assert, type Clock, type Failpoints } from '../base/index.ts';
+import { type Clock, type Failpoints, InvariantError } from '../base/index.ts';
 import { decodeInternalRequest, encodeConfiguration } from '../codec/index.ts';
 import { type Applied, decodeMembershipChange, type MachineRequest } from '../machine/index.ts';
 import type { CompactionJob, Event } from '../mvcc/index.ts';
@@ -147,7 +147,9 @@ export class Applier {
   }
 
   #applyEntry(entry: Entry): { id: number; outcome: Outcome } | undefined {
-    assert(entry.index === this.#index + 1, `entry ${entry.index} cannot follow applied index ${this.#index}`);
+    if (entry.index !== this.#index + 1) {
+      throw new InvariantError(`entry ${entry.index} cannot follow applied index ${this.#index}`);
+    }
     this.#index = entry.index;
     this.#term = entry.term;
     // The entry that a leader begins its term with.

@@ -8,7 +8,7 @@
  * Indexes and terms are JS numbers: 2^53 entries at a million a second last 285 years. `checkedPosition` watches the edge.
  */
 
-import { assert, type Bytes } from '../base/index.ts';
+import { type Bytes, InvariantError } from '../base/index.ts';
 import type { Configuration } from './configuration.ts';
 
 /**
@@ -57,9 +57,7 @@ export function entryBytes(entry: { readonly data: Bytes }): number {
 
 /** The position itself, once it is sure that its numbers are whole and exact. */
 export function checkedPosition<T extends Position>(position: T): T {
-  assert(
-    Number.isSafeInteger(position.index) && Number.isSafeInteger(position.term) && position.index >= 0,
-    `a position must be whole numbers below 2^53: index ${position.index}, term ${position.term}`,
-  );
-  return position;
+  const { index, term } = position;
+  if (Number.isSafeInteger(index) && Number.isSafeInteger(term) && index >= 0) return position;
+  throw new InvariantError(`a position must be whole numbers below 2^53: index ${index}, term ${term}`);
 }

@@ -24,7 +24,7 @@
  *     write 2 done           stable = 13'
  */
 
-import { assert, present } from '../base/index.ts';
+import { assert, InvariantError, present } from '../base/index.ts';
 import { checkedPosition, type Entry, entryBytes, type Position } from './entry.ts';
 
 interface WriteUnderWay {
@@ -138,7 +138,9 @@ export class Log {
 
   /** The entry at `index`, which must be in memory. */
   entryAt(index: number): Entry {
-    return present(this.#entries[index - this.#offset.index - 1], `log entry ${index}`);
+    const entry = this.#entries[index - this.#offset.index - 1];
+    if (entry === undefined) throw new InvariantError(`missing: log entry ${index}`);
+    return entry;
   }
 
   /** Adds entries at the end. */
@@ -231,8 +233,10 @@ export class Log {
   #push(entries: readonly Entry[]): void {
     for (const entry of entries) {
       checkedPosition(entry);
-      assert(entry.index === this.lastIndex + 1, `entry ${entry.index} does not follow ${this.lastIndex}`);
-      assert(entry.term >= this.lastTerm, `term ${entry.term} at ${entry.index} is below ${this.lastTerm} before it`);
+      const { index, term } = entry;
+      // Texts are made only when they are wanted: this is done for each write.
+      if (index !== this.lastIndex + 1) throw new InvariantError(`entry ${index} does not follow ${this.lastIndex}`);
+      if (term < this.lastTerm) throw new InvariantError(`term ${term} at ${index} is below ${this.lastTerm} before it`);
       this.#entries.push(entry);
     }
   }

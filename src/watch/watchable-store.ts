@@ -8,7 +8,7 @@
  * Nothing here waits for a client. A watcher whose client is slow costs its own stream's channel and a look now and then.
  */
 
-import { assert, type Clock, type Failpoints } from '../base/index.ts';
+import { type Clock, type Failpoints, InvariantError } from '../base/index.ts';
 import type { Event, History } from '../mvcc/index.ts';
 import { describeWatchers, type WatcherDescription } from './describe.ts';
 import type { WatchGauges } from './gauges.ts';
@@ -69,7 +69,9 @@ export class WatchableStore implements Watchable {
   /** Tells of the revision that has just been applied. To be called for each, in order, with all of its events. */
   notify(rev: number, events: readonly Event[]): void {
     const placement = this.#placement;
-    assert(rev === placement.rev + 1, `revision ${rev} is applied after ${placement.rev}: watchers would miss some`);
+    if (rev !== placement.rev + 1) {
+      throw new InvariantError(`revision ${rev} is applied after ${placement.rev}: watchers would miss some`);
+    }
     placement.rev = rev;
     notifySynced(placement, this.#history, rev, events);
     // A watcher that starts in the future may have been all that an answer waited for.

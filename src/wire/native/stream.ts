@@ -19,7 +19,7 @@ import type { CallContext, CallStatus, DuplexStream, Message, Method } from '../
 import { ErrorCode, WINDOW_BYTES_MAX, writeUint32 } from './frame.ts';
 import { inflated } from './inflate.ts';
 import { STREAM_QUEUED_BYTES_MAX, STREAM_WINDOW_BYTES, TURN_BYTES_MAX } from './limits.ts';
-import { isOneMessage, MessageReader, type ReadMessage } from './message-reader.ts';
+import { isOneMessage, MessageReader, messageIn, type ReadMessage } from './message-reader.ts';
 import type { RequestHead } from './request-head.ts';
 import { RESPONSE_HEADERS, trailers, trailersOnly } from './response-headers.ts';
 import { PREFIX_BYTES, SendQueue } from './send-queue.ts';
@@ -227,7 +227,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   }
 
   #read(content: Buffer): void {
-    if (this.#reader === undefined && isOneMessage(content)) return this.#message(content.subarray(PREFIX_BYTES));
+    if (this.#reader === undefined && isOneMessage(content)) return this.#message(messageIn(content));
     const reader = (this.#reader ??= new MessageReader(this.#host.requestBytesMax));
     reader.give(content);
     let message = reader.next();
