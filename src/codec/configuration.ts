@@ -21,9 +21,13 @@ export function raftId(id: bigint): MemberId {
   return BigInt.asUintN(64, id).toString(16);
 }
 
+/** The last one asked for: whoever leads or is voted for is asked for with every write, and making a bigint of a text is slow. */
+let idLast: { readonly name: MemberId; readonly id: bigint } = { name: '0', id: 0n };
+
 /** The 64-bit number of the API. */
-export function memberIdOf(id: MemberId): bigint {
-  return BigInt(`0x${id}`);
+export function memberIdOf(name: MemberId): bigint {
+  if (idLast.name !== name) idLast = { name, id: BigInt(`0x${name}`) };
+  return idLast.id;
 }
 
 const CONF_STATE = { voters: 1, learners: 2, votersOutgoing: 3, learnersNext: 4 } as const;

@@ -79,12 +79,25 @@ export function decodeEntry(bytes: Bytes): Entry | undefined {
   return reader.done && type !== undefined ? { type, term, index, data } : undefined;
 }
 
+/** The vote of the last state, encoded: mostly that of the next one, and arithmetic with bigints is slow. */
+let voteLast: { readonly vote: bigint; readonly bytes: Bytes } = { vote: 0n, bytes: Uint8Array.of(0) };
+
+function encodedVote(vote: bigint): Bytes {
+  if (voteLast.vote !== vote) {
+    const bytes = new Uint8Array(VARINT_BYTES_MAX);
+    voteLast = { vote, bytes: bytes.subarray(0, writeIdVarint(bytes, 0, vote)) };
+  }
+  return voteLast.bytes;
+}
+
 export function encodeHardState(state: HardState): Bytes {
   const bytes = new Uint8Array(3 + 3 * VARINT_BYTES_MAX);
+  const vote = encodedVote(state.vote);
   bytes[0] = FIELD_1;
   let at = writeVarint(bytes, 1, state.term);
   bytes[at++] = FIELD_2;
-  at = writeIdVarint(bytes, at, state.vote);
+  bytes.set(vote, at);
+  at += vote.length;
   bytes[at++] = FIELD_3;
   at = writeVarint(bytes, at, state.commit);
   return bytes.subarray(0, at);

@@ -158,7 +158,10 @@ export class RaftLog implements ReplicatedLog {
 
   applied(index: number): void {
     this.#raft.appliedTo(index);
-    this.#askForTurnEnd();
+    // Mostly there is nothing to do: then a turn would be for nothing.
+    this.#guarded(() => {
+      if (this.#raft.hasReady) this.#askForTurnEnd();
+    });
   }
 
   async release(stored: StoredPosition): Promise<void> {

@@ -373,11 +373,12 @@ export class Wal {
     }
     const end = this.#position + group.bytesMax + WAL_SEAL_BYTES_MAX;
     if (end > this.#segmentBytes && !this.#isFresh) await this.#switch();
-    await this.#pass('raftBeforeSave');
+    const { failpoints } = this.#options;
+    if (failpoints !== undefined) await this.#reach(failpoints, 'raftBeforeSave');
     await this.#write(this.#encode(group));
-    await this.#pass('walBeforeSync');
+    if (failpoints !== undefined) await this.#reach(failpoints, 'walBeforeSync');
     await this.#sync();
-    await this.#pass('walAfterSync');
+    if (failpoints !== undefined) await this.#reach(failpoints, 'walAfterSync');
     this.#isFresh = false;
 
     this.#position += this.#writer.written.length;
@@ -395,14 +396,10 @@ export class Wal {
       }
     }
     this.#prepareNext();
-    await this.#pass('raftAfterSave');
+    if (failpoints !== undefined) await this.#reach(failpoints, 'raftAfterSave');
   }
 
   /** A moment that is told to fail is as a disk that fails: the log is dead. */
-  #pass(name: FailpointName): Promise<void> | undefined {
-    return this.#options.failpoints === undefined ? undefined : this.#reach(this.#options.failpoints, name);
-  }
-
   async #reach(failpoints: Failpoints, name: FailpointName): Promise<void> {
     const text = await failpoints.reach(name);
     if (text !== undefined) throw new Error(`failpoint ${name}: ${text}`);
