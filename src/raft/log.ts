@@ -236,7 +236,8 @@ export class Log {
       const { index, term } = entry;
       // Texts are made only when they are wanted: this is done for each write.
       if (index !== this.lastIndex + 1) throw new InvariantError(`entry ${index} does not follow ${this.lastIndex}`);
-      if (term < this.lastTerm) throw new InvariantError(`term ${term} at ${index} is below ${this.lastTerm} before it`);
+      if (term < this.lastTerm)
+        throw new InvariantError(`term ${term} at ${index} is below ${this.lastTerm} before it`);
       this.#entries.push(entry);
     }
   }
