@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { LoadJob, LoadReport, LoadResults } from './load-job.ts';
+import type { LoadJob, LoadPause, LoadReport, LoadResults } from './load-job.ts';
 
 const LOAD_PROCESS = fileURLToPath(new URL('./load-process.ts', import.meta.url));
 
@@ -10,10 +10,7 @@ const LOAD_PROCESS = fileURLToPath(new URL('./load-process.ts', import.meta.url)
 const JOB_OVERHEAD_MS_MAX = 120_000;
 
 /** What is to be done while the load process waits (LoadReport says when). */
-export interface Pauses {
-  readonly open?: () => Promise<void>;
-  readonly drained?: () => Promise<void>;
-}
+export type Pauses = Partial<Readonly<Record<LoadPause, () => Promise<void>>>>;
 
 /** Runs the job and gives its result. Rejects with the reason if the job fails or takes too long. */
 export async function runLoad<J extends LoadJob>(job: J, pauses: Pauses = {}): Promise<LoadResults[J['kind']]> {

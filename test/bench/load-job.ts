@@ -16,7 +16,7 @@ export interface FillJob {
   readonly txnsInFlight?: number;
 }
 
-/** Opens the watchers and holds them until it is told to end. */
+/** Opens the watchers, then as many again, and holds them until it is told to end. */
 export interface HoldJob {
   readonly kind: 'hold';
   readonly port: number;
@@ -117,10 +117,12 @@ export interface WatchResult {
 }
 
 /**
- * From the load process. `open`: the watchers are there and nothing is put yet; `drained`: they have received all, and are still
- * there (or its leases are). After each of these two it waits until it is told to go on.
+ * When the load process waits until it is told to go on. `open`: the watchers are there and nothing is put yet; `doubled`: as many again are;
+ * `drained`: they have received all, and are still there (or its leases are).
  */
+export type LoadPause = 'open' | 'doubled' | 'drained';
+
 export type LoadReport =
-  | { readonly kind: 'open' | 'drained' }
+  | { readonly kind: LoadPause }
   | { readonly kind: 'done'; readonly result: LoadResult }
   | { readonly kind: 'failed'; readonly reason: string };

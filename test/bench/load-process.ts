@@ -14,6 +14,7 @@ import type {
   LeaseJob,
   LeaseResult,
   LoadJob,
+  LoadPause,
   LoadReport,
   LoadResult,
   MillionJob,
@@ -38,7 +39,7 @@ function fail(error: Error): void {
   process.send?.({ kind: 'failed', reason: error.message } satisfies LoadReport, () => process.exit(1));
 }
 
-async function toldToGoOn(after: 'open' | 'drained'): Promise<void> {
+async function toldToGoOn(after: LoadPause): Promise<void> {
   process.send?.({ kind: after } satisfies LoadReport);
   await once(process, 'message');
 }
@@ -187,7 +188,9 @@ async function run(job: LoadJob): Promise<LoadResult> {
       const watchers = new WatchLoad(job.watchers, fail);
       await watchers.open(job.port);
       await toldToGoOn('open');
-      watchers.close();
+      const again = new WatchLoad(job.watchers, fail);
+      await again.open(job.port);
+      await toldToGoOn('doubled');
       return null;
     }
     case 'watch':
