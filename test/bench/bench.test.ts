@@ -18,7 +18,7 @@ import { longestHoldMs } from './event-loop-hold.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { hasH2Load } from './load-h2load.ts';
 import { call, PUT_PATH, revisionOf } from './raw-call.ts';
-import { type Row, rowsOf, tableOf, withTable } from './report.ts';
+import { type Row, rowsOf, tableOf, timesOf, withTable } from './report.ts';
 import { less, more } from './sample.ts';
 import { BenchServer, type Side } from './server-process.ts';
 
@@ -55,7 +55,7 @@ function missing(): string | undefined {
 }
 
 /** Those that keep to a rate whatever the machine does (delay, slow-watcher) fail on one that is overloaded: they are for quiet ones. */
-const WORKS = ['puts', 'cluster', 'ranges', 'fanout', 'secure', 'leases', 'memory', 'startup', 'million'];
+const WORKS = ['puts', 'cluster', 'ranges', 'fanout', 'secure', 'leases', 'lease-ends', 'memory', 'startup', 'million'];
 const IS_OURS_ALONE = /event loop|a million watchers/;
 
 test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS }, async ({ skip }) => {
@@ -86,7 +86,8 @@ test('a quick run measures every work on every side', { timeout: BENCH_WITHIN_MS
     'events',
     'over TLS',
     'by a user',
-    'leases',
+    'leases granted',
+    'leases that have ended',
     'keepalives',
     'memory',
     'start',
@@ -182,6 +183,11 @@ test('the table has medians, spreads and ratios of medians that are above 1 when
     '',
   ];
   expect(tableOf(rows)).toBe(table.join('\n'));
+  const seconds = new Map([
+    ['puts', 58.6],
+    ['ranges', 61],
+  ]);
+  expect(timesOf(seconds)).toBe('Seconds, all rounds together: puts 59, ranges 61; in all 2.0 minutes.');
   const end = '<!-- end of the table -->';
   const all = '<!-- table: npm run bench -- --write -->';
   const one = '<!-- table: npm run bench -- --only one --write -->';

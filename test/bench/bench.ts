@@ -33,6 +33,8 @@ export interface BenchOptions {
 export interface BenchResult {
   readonly samples: readonly Sample[];
   readonly failures: readonly string[];
+  /** How long each work took in all, in the order in which they were done. */
+  readonly seconds: ReadonlyMap<string, number>;
   /** Whether each server had a processor of its own. */
   readonly isPinned: boolean;
 }
@@ -46,6 +48,7 @@ export class Bench {
   readonly #options: BenchOptions;
   readonly #samples: Sample[] = [];
   readonly #failures: string[] = [];
+  readonly #seconds = new Map<string, number>();
   #root = '';
   #servers = 0;
   /** How many processors, from 0 on, are the servers'. */
@@ -63,12 +66,17 @@ export class Bench {
     const remove = (): void => rmSync(this.#root, { recursive: true, force: true, maxRetries: REMOVE_RETRIES_MAX });
     process.on('exit', remove);
     try {
-      for (const work of this.#options.works) await this.#rounds(work);
+      for (const work of this.#options.works) {
+        const startedAt = performance.now();
+        await this.#rounds(work);
+        this.#seconds.set(work.name, (performance.now() - startedAt) / 1000);
+      }
     } finally {
       remove();
       process.off('exit', remove);
     }
-    return { samples: this.#samples, failures: this.#failures, isPinned: this.#processors > 0 };
+    const isPinned = this.#processors > 0;
+    return { samples: this.#samples, failures: this.#failures, seconds: this.#seconds, isPinned };
   }
 
   async #rounds(work: Work): Promise<void> {

@@ -67,7 +67,8 @@ export async function rangeRows(
       answers: sum(perPort.map(({ answers }) => answers)),
     };
   };
-  await ask(stage.isQuick ? { requests: 50 } : warmUp(CONNECTIONS, inFlightPerConnection));
+  const warm = warmUp(CONNECTIONS, inFlightPerConnection).requests / ports.length;
+  await ask({ requests: stage.isQuick ? 50 : Math.ceil(warm) });
   const processorMsBefore = server.processorMs;
   const asked = await ask(stage.isQuick ? { requests: 200 } : { seconds });
   const processorMs = server.processorMs - processorMsBefore;

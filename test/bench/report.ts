@@ -77,6 +77,13 @@ function number(value: number): string {
   return value.toLocaleString('en', { maximumSignificantDigits: 3 });
 }
 
+/** How long it took, in a line. */
+export function timesOf(seconds: ReadonlyMap<string, number>): string {
+  const all = [...seconds.values()].reduce((sum, one) => sum + one, 0);
+  const works = [...seconds].map(([name, one]) => `${name} ${Math.round(one)}`).join(', ');
+  return `Seconds, all rounds together: ${works}; in all ${(all / 60).toFixed(1)} minutes.`;
+}
+
 const END = '<!-- end of the table -->';
 
 /**

@@ -13,7 +13,7 @@ import { hashOf, revisionOf } from './raw-call.ts';
 import { less, type Measured, plain } from './sample.ts';
 import type { Stage, Work } from './work.ts';
 
-const SECONDS = 4;
+const SECONDS = 3;
 const VALUE_BYTES = 256;
 
 const CLIENTS: readonly Clients[] = [
@@ -75,7 +75,7 @@ async function eventDelay(stage: Stage, members: BenchCluster): Promise<Measured
     },
     pace: { putsPerSecond: PUTS_PER_SECOND },
     warmMs: stage.isQuick ? 50 : 1000,
-    measureMs: stage.isQuick ? 150 : 4000,
+    measureMs: stage.isQuick ? 150 : 3000,
     stuck: 'none',
   });
   const name = 'from a put through the leader to a watcher on a follower, 100 puts/s';

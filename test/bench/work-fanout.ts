@@ -92,8 +92,8 @@ function watch(
       valueBytes: VALUE_BYTES,
     },
     pace,
-    warmMs: stage.isQuick ? 50 : 1500,
-    measureMs: stage.isQuick ? 150 : 5000,
+    warmMs: stage.isQuick ? 50 : 1000,
+    measureMs: stage.isQuick ? 150 : 3500,
     stuck: 'none',
   });
 }

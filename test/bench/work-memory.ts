@@ -30,7 +30,7 @@ const QUICK: readonly Many[] = FULL.map(({ measure }, i) => ({
 
 export const memory: Work = {
   name: 'memory',
-  roundsMax: 3,
+  roundsMax: 2,
   async run(stage) {
     const measured: Measured[] = [];
     for (const many of stage.isQuick ? QUICK : FULL) measured.push(await hold(stage, many));

@@ -5,7 +5,7 @@ import { type Clients, putRows } from './put-run.ts';
 import type { Measured } from './sample.ts';
 import type { Work } from './work.ts';
 
-const SECONDS = 5;
+const SECONDS = 4;
 
 /** The many come first: they warm the server up for the one, who alone would take minutes to. */
 const CLIENTS: readonly Clients[] = [

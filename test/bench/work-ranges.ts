@@ -11,7 +11,7 @@ import type { Work } from './work.ts';
 
 const KEYS = 1000;
 const VALUE_BYTES = 256;
-const SECONDS = 4;
+const SECONDS = 3;
 
 const KINDS: readonly RangeKind[] = [
   { keys: 1, serializable: true, inFlightPerConnection: 100 },

@@ -10,7 +10,7 @@ import { call, PUT_PATH } from './raw-call.ts';
 import { less, type Measured, more } from './sample.ts';
 import type { Stage, Work } from './work.ts';
 
-const SECONDS = 4;
+const SECONDS = 3;
 const CLIENTS = { connections: 100, inFlightPerConnection: 10, isTimed: false };
 const AUTH = '/etcdserverpb.Auth/';
 const USER = { name: 'bench', password: 'of the bench' };

@@ -27,7 +27,6 @@ interface Run {
 
 export const slowWatcher: Work = {
   name: 'slow-watcher',
-  roundsMax: 3,
   run(stage) {
     return stage.withServer(async (server) => {
       // The first run warms the server up and is not counted.
@@ -66,7 +65,7 @@ async function run(stage: Stage, server: BenchServer, stuck: WatchJob['stuck']):
     watchers: { connections: 10, streams: 100, watchersPerStream: 1, keys: ['slow'], valueBytes: VALUE_BYTES },
     pace: { putsPerSecond: PUTS_PER_SECOND },
     warmMs: stage.isQuick ? 50 : 1000,
-    measureMs: stage.isQuick ? 150 : 8000,
+    measureMs: stage.isQuick ? 150 : 4000,
     stuck,
   };
   let grownBytes = 0;

@@ -19,7 +19,7 @@ export function startup(): Work {
   const loaded = new Set<Side>();
   return {
     name: 'startup',
-    roundsMax: 3,
+    roundsMax: 2,
     async run(stage) {
       const { keys, side } = stage;
       if (!loaded.has(side)) {
