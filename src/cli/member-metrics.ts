@@ -5,14 +5,14 @@ import type { MachineRequest } from '../machine/index.ts';
 import type { BootedNode, NodeIdentity, NodeObserver } from '../node/index.ts';
 import { type ApplyOperation, createMetrics, type Metrics, RateLimitedLog, type RequestType } from '../ops/index.ts';
 import { METHOD_TABLE, type SentObserver } from '../rpc/index.ts';
-import type { WalOptions } from '../storage/index.ts';
+import type { BackendOptions, WalOptions } from '../storage/index.ts';
 import type { CallObserver } from '../wire/index.ts';
 
 export interface MemberMetrics {
   readonly metrics: Metrics;
   readonly nodeObserver: NodeObserver;
   readonly walObserver: Pick<WalOptions, 'onSync' | 'onWrite'>;
-  readonly backendCommitted: (seconds: number) => void;
+  readonly backendObserver: Pick<BackendOptions, 'onCommit' | 'onSnapshot'>;
   readonly callObserver: CallObserver;
   readonly watchResponsesSent: SentObserver;
   /** From now on, scrapes ask this member. */
@@ -103,13 +103,17 @@ export function memberMetrics(options: MemberMetricsOptions): MemberMetrics {
       },
       ranged: (seconds, ok) => metrics.rangeEnded(seconds, ok),
       hashed: metrics.observe.hashRevisionSeconds,
+      snapshotSaved: metrics.observe.snapshotSaveSeconds,
       compacted: (_revision, milliseconds) => {
         metrics.observe.compactionMs(milliseconds);
         metrics.counts.compactionLast = Math.floor(clock.wall() / 1000);
       },
     },
     walObserver: { onSync: metrics.observe.walSyncSeconds, onWrite: metrics.observe.walWriteSeconds },
-    backendCommitted: metrics.observe.backendCommitSeconds,
+    backendObserver: {
+      onCommit: metrics.observe.backendCommitSeconds,
+      onSnapshot: metrics.observe.backendSnapshotSeconds,
+    },
     callObserver: callObserver(metrics, options),
     watchResponsesSent: (kind, seconds, messages, events) => {
       if (kind === 'control') metrics.observe.watchControlSeconds(seconds, messages);
@@ -165,6 +169,8 @@ const NOTHING_YET = {
   proposalsCommitted: 0,
   proposalsApplied: 0,
   proposalsPending: 0,
+  applyingSnapshot: false,
+  defragmenting: false,
   quotaBytes: 0,
   currentRevision: 0,
   compactRevision: 0,
@@ -195,6 +201,9 @@ function live(booted: BootedNode | undefined): ReturnType<Parameters<typeof crea
     proposalsApplied: status.appliedIndex,
     proposalsPending: node.proposalsPending,
     proposalsFailed: node.proposalsFailed,
+    applyingSnapshot: node.isApplyingSnapshot,
+    // Defragment has nothing to do here: it is over as soon as it is asked for.
+    defragmenting: false,
     quotaBytes: status.quotaBytes,
     currentRevision: store.currentRevision,
     compactRevision: store.compactRevision,

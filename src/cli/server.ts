@@ -165,7 +165,7 @@ function dataOptions({ config, clock, identity, metrics, hears, failpoints }: Da
     metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
     wal: { ...metrics.walObserver, clock, onSpaceChange: (isShort) => hears.logSpaceChanged(isShort), failpoints },
     tables: new LevelTables(),
-    backend: { onFailure: (error) => hears.storeFailed(error), onCommit: metrics.backendCommitted, clock, failpoints },
+    backend: { onFailure: (error) => hears.storeFailed(error), ...metrics.backendObserver, clock, failpoints },
   };
 }
 

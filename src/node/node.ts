@@ -70,6 +70,8 @@ export interface NodeObserver {
   compacted(revision: number, milliseconds: number): void;
   ranged(seconds: number, ok: boolean): void;
   hashed(seconds: number): void;
+  /** The state that came with a snapshot is beside the store, whole. */
+  snapshotSaved(seconds: number): void;
 }
 
 export interface NodeParts {
@@ -144,6 +146,7 @@ export class Node implements Member, LogOwner {
       step: async (message) => await this.#log?.receiveSnapshot(message),
       replaced: (mark) => this.#stateReplaced(mark),
       openReads: () => this.openReads,
+      saved: (seconds) => parts.observer.snapshotSaved(seconds),
       failpoints,
     });
     this.#proposer = new Proposer({ clock, timeoutMs: settings.proposalTimeoutMs, firstId: parts.firstProposalId });
@@ -340,6 +343,11 @@ export class Node implements Member, LogOwner {
   /** Ranges being read at the moment. */
   get openReads(): number {
     return this.#reader?.open ?? 0;
+  }
+
+  /** Whether another member's state, which is here, is taking the place of this one's. */
+  get isApplyingSnapshot(): boolean {
+    return this.#install.isApplying;
   }
 
   get proposalsPending(): number {

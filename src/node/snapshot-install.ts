@@ -26,6 +26,8 @@ export interface SnapshotInstallOptions {
   readonly replaced: (mark: SnapshotMark) => void;
   /** Ranges being read from the old state. */
   readonly openReads: () => number;
+  /** The state is there, after so long. */
+  readonly saved: (seconds: number) => void;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -41,10 +43,16 @@ const LOOK_MS = 20;
 export class SnapshotInstall {
   readonly #options: SnapshotInstallOptions;
   #busy = false;
+  #isApplying = false;
   #staged: Staged | undefined;
 
   constructor(options: SnapshotInstallOptions) {
     this.#options = options;
+  }
+
+  /** From when the state is there until it is in its place, or not needed. */
+  get isApplying(): boolean {
+    return this.#isApplying;
   }
 
   /** Resolves when the snapshot is installed, or not needed any more. Rejects if another is on its way, or with what is wrong with it. */
@@ -52,8 +60,11 @@ export class SnapshotInstall {
     if (this.#busy) throw new Error('another snapshot is being received');
     this.#busy = true;
     try {
-      const { clock, directory, failpoints, step } = this.#options;
+      const { clock, directory, failpoints, saved, step } = this.#options;
+      const begun = clock.now();
       const snapshot = await directory.stageSnapshot(chunks);
+      saved((clock.now() - begun) / 1000);
+      this.#isApplying = true;
       const { index } = message.snapshot;
       try {
         const applied = snapshot.backend.applied.index;
@@ -71,6 +82,7 @@ export class SnapshotInstall {
       }
     } finally {
       this.#busy = false;
+      this.#isApplying = false;
     }
   }
 

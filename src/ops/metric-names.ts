@@ -32,6 +32,9 @@ export interface Live {
   readonly proposalsCommitted: number;
   readonly proposalsApplied: number;
   readonly proposalsPending: number;
+  /** Whether a snapshot of the leader's is taking the place of the store. */
+  readonly applyingSnapshot: boolean;
+  readonly defragmenting: boolean;
   readonly quotaBytes: number;
   readonly currentRevision: number;
   readonly compactRevision: number;
@@ -57,6 +60,11 @@ export const LIVE: Readonly<Record<keyof Live, Reading>> = {
   proposalsCommitted: gauge('etcd_server_proposals_committed_total', 'Index of the last committed entry.'),
   proposalsApplied: gauge('etcd_server_proposals_applied_total', 'Index of the last applied entry.'),
   proposalsPending: gauge('etcd_server_proposals_pending', 'Proposals that wait to be committed and applied.'),
+  applyingSnapshot: gauge(
+    'etcd_server_snapshot_apply_in_progress_total',
+    "1 while a snapshot of the leader's takes the place of the store, else 0.",
+  ),
+  defragmenting: gauge('etcd_disk_defrag_inflight', '1 while the store is being defragmented, else 0.'),
   quotaBytes: gauge('etcd_server_quota_backend_bytes', 'Size at which the store takes no more writes.'),
   currentRevision: gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.'),
   compactRevision: gauge('etcd_debugging_mvcc_compact_revision', 'Revision of the last compaction.'),
@@ -137,6 +145,8 @@ export type Measurement =
   | 'walSyncSeconds'
   | 'walWriteSeconds'
   | 'backendCommitSeconds'
+  | 'backendSnapshotSeconds'
+  | 'snapshotSaveSeconds'
   | 'hashSeconds'
   | 'hashRevisionSeconds'
   | 'compactionPauseMs'
@@ -169,6 +179,16 @@ export const DISTRIBUTIONS: Readonly<Record<Measurement, Distribution>> = {
     name: 'etcd_disk_backend_commit_duration_seconds',
     help: 'Time to commit a batch to the store.',
     buckets: MS_TO_16_S,
+  },
+  backendSnapshotSeconds: {
+    name: 'etcd_disk_backend_snapshot_duration_seconds',
+    help: 'Time that a snapshot of the store was open, to be sent or saved.',
+    buckets: exponential(0.01, 2, 17),
+  },
+  snapshotSaveSeconds: {
+    name: 'etcd_snap_db_save_total_duration_seconds',
+    help: 'Time to receive a snapshot of the leader and bring it to the disk.',
+    buckets: exponential(0.1, 2, 10),
   },
   hashSeconds: {
     name: 'etcd_mvcc_hash_duration_seconds',
@@ -221,6 +241,19 @@ export const DISTRIBUTIONS: Readonly<Record<Measurement, Distribution>> = {
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
   },
 };
+
+/** etcd's feature gates, with their stage there, and whether this member does what they stand for. There are no switches: it is so, or not. */
+export const FEATURES: readonly (readonly [name: string, stage: 'ALPHA' | 'BETA', isEnabled: boolean])[] = [
+  ['CompactHashCheck', 'ALPHA', false],
+  ['FastLeaseKeepAlive', 'BETA', true],
+  ['InitialCorruptCheck', 'ALPHA', false],
+  ['LeaseCheckpoint', 'ALPHA', true],
+  ['LeaseCheckpointPersist', 'ALPHA', true],
+  ['PriorityRequest', 'ALPHA', false],
+  ['SetMemberLocalAddr', 'ALPHA', false],
+  ['StopGRPCServiceOnDefrag', 'ALPHA', false],
+  ['TxnModeWriteWithSharedBuffer', 'BETA', false],
+];
 
 /** Distributions under labels. */
 export const LABELLED: Readonly<Record<'apply' | 'range' | 'request', Distribution>> = {

@@ -13,7 +13,16 @@ import type { AuthKind } from '../auth/index.ts';
 import { type Clock, present } from '../base/index.ts';
 import { type MethodKind, type MethodMetrics, registerGrpcMetrics } from './grpc-metrics.ts';
 import { watchLoopDelay } from './loop-delay.ts';
-import { COUNTS, type Counts, DISTRIBUTIONS, LABELLED, LIVE, type Live, type Measurement } from './metric-names.ts';
+import {
+  COUNTS,
+  type Counts,
+  DISTRIBUTIONS,
+  FEATURES,
+  LABELLED,
+  LIVE,
+  type Live,
+  type Measurement,
+} from './metric-names.ts';
 import { MetricRegistry, type Observe, type Sample } from './metric-registry.ts';
 import { type PeerMetrics, registerPeerMetrics } from './peer-metrics.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
@@ -152,6 +161,10 @@ const TABLES = {
   version: { name: 'etcd_server_version', help: '1 for the version of this server.' },
   runtime: { name: 'etcd_server_go_version', help: '1 for the version of the runtime (here Node).' },
   cluster: { name: 'etcd_cluster_version', help: '1 for the version of the cluster.' },
+  features: {
+    name: 'etcd_server_feature_enabled',
+    help: '1 for each feature gate of etcd that stands for what this member does.',
+  },
   alarms: { name: 'etcd_debugging_server_alarms', help: '1 for each alarm that is raised.' },
 } as const;
 
@@ -167,6 +180,9 @@ function registerReadings(registry: MetricRegistry, options: MetricsOptions, cou
   registry.readings('gauge', version, ['server_version'], () => [[[identity.serverVersion], 1]]);
   registry.readings('gauge', runtime, ['server_go_version'], () => [[[identity.runtimeVersion], 1]]);
   registry.readings('gauge', cluster, ['cluster_version'], () => [[[identity.clusterVersion], 1]]);
+  registry.readings('gauge', TABLES.features, ['name', 'stage'], () =>
+    FEATURES.map(([name, stage, isEnabled]): Sample => [[name, stage], Number(isEnabled)]),
+  );
   registry.readings('gauge', TABLES.alarms, ['server_id', 'alarm_type'], () =>
     alarms().map(({ memberId, type }): Sample => [[memberId.toString(16), type.toUpperCase()], 1]),
   );

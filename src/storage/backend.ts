@@ -84,6 +84,8 @@ export interface BackendOptions {
   readonly onFailure: (error: Error) => void;
   /** Told how long each batch took to write. */
   readonly onCommit?: (seconds: number) => void;
+  /** Told how long each snapshot was open. */
+  readonly onSnapshot?: (seconds: number) => void;
   /** Of encoded records kept in memory. */
   readonly cacheBytes?: number;
   readonly failpoints?: Failpoints | undefined;

@@ -291,7 +291,11 @@ export class RecordBackend implements DurableBackend {
       await view.close();
       throw this.#fail(new BackendDamagedError(this.#table.path, 'the summary is not as it was written'));
     }
-    const snapshot: TableSnapshot = new TableSnapshot(view, summary, () => this.#snapshots.delete(snapshot));
+    const opened = performance.now();
+    const snapshot: TableSnapshot = new TableSnapshot(view, summary, () => {
+      this.#snapshots.delete(snapshot);
+      this.#options.onSnapshot?.((performance.now() - opened) / 1000);
+    });
     this.#snapshots.add(snapshot);
     return snapshot;
   }

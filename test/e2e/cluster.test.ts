@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { ServerProcess } from '../../cluster/process/index.ts';
+import { present } from '../../src/base/index.ts';
 import { type Client, connect, type Watch } from '../../src/client/index.ts';
 import { runProgram } from '../support/run-program.ts';
 import { hasTools } from '../support/tools.ts';
@@ -143,7 +144,13 @@ test('a member cut off until the log is trimmed is brought back by a snapshot, a
   const events = await heard(watch, 'k-last');
   expect(events).toEqual(['k-first', ...keys, 'k-last']);
   expect(cluster.member(follower).output).toContain('applied snapshot');
-  const metrics = await (await fetch(`http://${cluster.member(follower).endpoint}/metrics`)).text();
+  const metricsOf = async (number: number): Promise<string> =>
+    (await fetch(`http://${present(cluster, 'a cluster').member(number).endpoint}/metrics`)).text();
+  // Watchers hear of it a moment before the log begins anew behind it.
+  while (!/^etcd_server_snapshot_apply_in_progress_total 0$/m.test(await metricsOf(follower))) await sleep(20);
+  const metrics = await metricsOf(follower);
+  expect(metrics).toMatch(/^etcd_snap_db_save_total_duration_seconds_count 1$/m);
+  expect(await metricsOf(leader)).toMatch(/^etcd_disk_backend_snapshot_duration_seconds_count [1-9]/m);
   expect(metrics).toMatch(/^etcd_debugging_mvcc_slow_watcher_total 0$/m);
   expect(metrics).toMatch(/^etcd_debugging_mvcc_pending_events_total 0$/m);
 });

@@ -13,6 +13,8 @@ const LIVE: Live = {
   proposalsCommitted: 12,
   proposalsApplied: 11,
   proposalsPending: 1,
+  applyingSnapshot: true,
+  defragmenting: false,
   quotaBytes: 2 ** 31,
   currentRevision: 9,
   compactRevision: 3,
@@ -81,6 +83,8 @@ test('what is counted, measured and read comes out under the names of etcd', asy
   metrics.counts.puts += 3;
   metrics.counts.clientSentBytes += 100;
   metrics.observe.walSyncSeconds(0.003);
+  metrics.observe.backendSnapshotSeconds(0.02);
+  metrics.observe.snapshotSaveSeconds(0.02);
   metrics.applied('Put', 0.0003, true);
   metrics.applied('Txn', 0.5, false);
   metrics.requestEnded('range', 0.003, true);
@@ -93,6 +97,13 @@ test('what is counted, measured and read comes out under the names of etcd', asy
     etcd_debugging_mvcc_pending_events_total: 42,
     etcd_debugging_mvcc_watcher_total: 1000,
     etcd_debugging_mvcc_watch_stream_total: 3,
+    etcd_server_snapshot_apply_in_progress_total: 1,
+    etcd_disk_defrag_inflight: 0,
+    'etcd_server_feature_enabled{name="LeaseCheckpoint",stage="ALPHA"}': 1,
+    'etcd_server_feature_enabled{name="CompactHashCheck",stage="ALPHA"}': 0,
+    'etcd_disk_backend_snapshot_duration_seconds_bucket{le="0.01"}': 0,
+    'etcd_disk_backend_snapshot_duration_seconds_bucket{le="655.36"}': 1,
+    'etcd_snap_db_save_total_duration_seconds_bucket{le="51.2"}': 1,
     etcd_mvcc_put_total: 3,
     etcd_mvcc_delete_total: 0,
     etcd_network_client_grpc_sent_bytes_total: 100,
@@ -275,6 +286,7 @@ const COMPLAINTS_OF_ETCD = [
   'etcd_server_health_success counter metrics should have "_total" suffix',
   'etcd_server_proposals_applied_total non-counter metrics should not have "_total" suffix',
   'etcd_server_proposals_committed_total non-counter metrics should not have "_total" suffix',
+  'etcd_server_snapshot_apply_in_progress_total non-counter metrics should not have "_total" suffix',
 ];
 
 function promtool(text: string): string[] {

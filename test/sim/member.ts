@@ -66,6 +66,7 @@ const UNOBSERVED: NodeObserver = {
   compacted: () => undefined,
   ranged: () => undefined,
   hashed: () => undefined,
+  snapshotSaved: () => undefined,
 };
 
 /** One run of the process. */

@@ -34,6 +34,7 @@ const UNOBSERVED: NodeObserver = {
   compacted: () => undefined,
   ranged: () => undefined,
   hashed: () => undefined,
+  snapshotSaved: () => undefined,
 };
 
 const SETTINGS: NodeSettings = {
