@@ -70,7 +70,6 @@ export interface NodeObserver {
   compacted(revision: number, milliseconds: number): void;
   ranged(seconds: number, ok: boolean): void;
   hashed(seconds: number): void;
-  /** The state that came with a snapshot is beside the store, whole. */
   snapshotSaved(seconds: number): void;
 }
 
