@@ -13,7 +13,8 @@ import type { Bytes } from '../base/index.ts';
 import { etcdserverpb } from '../gen/etcd.js';
 import { Auth } from './auth.ts';
 import { bigintOf } from './integer.ts';
-import { type KeepAlive, KeepAliveStream } from './keep-alive.ts';
+import type { KeepAlive } from './keep-alive.ts';
+import { KeepAlives } from './keep-alives.ts';
 import type { BytesInput } from './key-input.ts';
 import { bytesOfInput } from './key-input.ts';
 import {
@@ -66,11 +67,11 @@ export class Client {
   readonly auth: Auth;
   readonly #streams = new Set<WatchStream>();
   #sharedStream: WatchStream | undefined;
-  readonly #keepAlives: KeepAliveStream;
+  readonly #keepAlives: KeepAlives;
 
   constructor(transport: Transport) {
     this.#transport = transport;
-    this.#keepAlives = new KeepAliveStream(transport);
+    this.#keepAlives = new KeepAlives(transport);
     this.auth = new Auth((method, request, retry, options) => transport.unary(method, request, retry, options));
   }
 

@@ -1,5 +1,5 @@
 /**
- * All leases that a client keeps alive, on one stream, which is opened again when it is lost.
+ * Leases that a client keeps alive, on one stream, which is opened again when it is lost.
  *
  *     keepAlive(7) -> { 7 } ... <- { 7, 60 s }      again when a third of the TTL has passed
  *                                <- { 7, 0 s }      lost
@@ -20,7 +20,6 @@ import { etcdserverpb } from '../gen/etcd.js';
 import { ClientError } from './error.ts';
 import { bigintOf, numberOf } from './integer.ts';
 import { LeaseLostError, leaseField } from './lease.ts';
-import { REAL_CLOCK } from './real-clock.ts';
 import { type RawStream, retryWaitMs, type StreamStatus, type Transport } from './transport.ts';
 
 /** A lease that is kept alive until it is stopped or lost. */
@@ -127,9 +126,18 @@ export class KeepAliveStream {
   readonly #silences = new Map<string, number>();
   #timer: Timer | undefined;
 
-  constructor(transport: Pick<Transport, 'duplex' | 'failed'>, clock: Pick<Clock, 'now' | 'after'> = REAL_CLOCK) {
+  constructor(transport: Pick<Transport, 'duplex' | 'failed'>, clock: Pick<Clock, 'now' | 'after'>) {
     this.#transport = transport;
     this.#clock = clock;
+  }
+
+  /** Leases that are kept alive. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  keeps(id: bigint): boolean {
+    return this.#kept.has(id);
   }
 
   keepAlive(id: bigint): KeepAlive {

@@ -6,6 +6,7 @@
 import { expect, test } from 'vitest';
 import { type Bytes, type Clock, SimulatedClock, type Timer } from '../../src/base/index.ts';
 import { KeepAliveStream } from '../../src/client/keep-alive.ts';
+import { KeepAlives } from '../../src/client/keep-alives.ts';
 import type { RawStream, StreamListeners } from '../../src/client/transport.ts';
 import { decodeLeaseKeepAlive, encodeLeaseKeepAliveResponse } from '../../src/codec/index.ts';
 
@@ -45,6 +46,12 @@ interface Arriving {
   readonly to: StreamListeners;
 }
 
+/** What waits to be sent on a stream, and how much of it may still go in this turn. */
+interface Sending {
+  readonly waiting: (() => void)[];
+  left: number;
+}
+
 /** Members that answer each keepalive after a time of their own, or never. */
 class Members {
   readonly asked: { readonly endpoint: string; readonly id: bigint }[] = [];
@@ -52,27 +59,37 @@ class Members {
   readonly #process: Process;
   latencyMs: readonly number[];
   #arriving: Arriving[] = [];
+  /** On one stream; of each turn the process hears something in. */
+  readonly #sentATurn: number;
+  readonly #sending = new Map<StreamListeners, Sending>();
   #current = 0;
 
-  constructor(process: Process, latencyMs: readonly number[]) {
+  constructor(process: Process, latencyMs: readonly number[], sentATurn = Infinity) {
     this.#process = process;
     this.latencyMs = latencyMs;
+    this.#sentATurn = sentATurn;
     process.hear = () => this.#handOut();
   }
 
   duplex(_method: string, to: StreamListeners): RawStream {
     const number = this.#current;
     const endpoint = `member ${number}`;
+    const sending: Sending = { waiting: [], left: this.#sentATurn };
+    this.#sending.set(to, sending);
     this.streams++;
     return {
       endpoint,
       send: (message: Bytes) => {
         const id = decodeLeaseKeepAlive(Buffer.from(message));
-        this.asked.push({ endpoint, id });
-        this.#arriving.push({ at: this.#process.now() + (this.latencyMs[number] ?? 0), id, to });
+        sending.waiting.push(() => {
+          this.asked.push({ endpoint, id });
+          this.#arriving.push({ at: this.#process.now() + (this.latencyMs[number] ?? 0), id, to });
+        });
+        send(sending);
       },
       halfClose: () => undefined,
       cancel: () => {
+        this.#sending.delete(to);
         this.#arriving = this.#arriving.filter((one) => one.to !== to);
       },
       pause: () => undefined,
@@ -89,7 +106,18 @@ class Members {
     const come = this.#arriving.filter(({ at }) => at <= now);
     this.#arriving = this.#arriving.filter(({ at }) => at > now);
     for (const { id, to } of come) to.onMessage(encodeLeaseKeepAliveResponse(HEADER, id, TTL_SECONDS));
+    for (const sending of this.#sending.values()) {
+      sending.left = this.#sentATurn;
+      send(sending);
+    }
   }
+}
+
+function send(sending: Sending): void {
+  const { left, waiting } = sending;
+  const sent = waiting.splice(0, left);
+  sending.left -= sent.length;
+  for (const each of sent) each();
 }
 
 function setup(...latencyMs: readonly number[]) {
@@ -143,6 +171,20 @@ test('a member that is late keeps the leases: it is given longer when it was giv
   expect(kept.filter(({ signal }) => signal.aborted)).toEqual([]);
   // Two times, at the first question: after one second, after two more.
   expect(members.streams).toBe(3);
+});
+
+test('a process that is slow to send spreads its leases over streams', () => {
+  const process = new Process();
+  const members = new Members(process, [1], 2);
+  const client = new KeepAlives(members, process);
+  const ids = Array.from({ length: 640 }, (_, i) => BigInt(i + 1));
+  // Twice each: what is the same lease is on the same stream.
+  const kept = [...ids, ...ids].map((id) => client.keepAlive(id));
+  expect(members.streams).toBe(20);
+  process.run(60_000);
+  expect(kept.filter(({ signal }) => signal.aborted)).toEqual([]);
+  // Three a TTL, and not one for each who asks.
+  expect(members.asked.length).toBeLessThan(640 * 32);
 });
 
 test('a member that is silent is left for the next one, and that for a third', () => {
