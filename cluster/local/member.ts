@@ -5,10 +5,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serverSaid } from '../process/index.ts';
 import { flagsOf, type Joining, type MemberPlace } from './layout.ts';
 
 export type MemberState = 'running' | 'paused' | 'down';
@@ -77,6 +78,7 @@ export class Member {
     const [program, ...first] = this.#options.command;
     const flags = [...flagsOf(this.place, this.dataDir, this.#options.joining), ...this.#options.flags];
     const log = openSync(this.logFile, 'a');
+    const begun = fstatSync(log).size;
     // A group of its own: Ctrl-C is for us, who then stop the members in good order.
     const child = spawn(program, [...first, ...flags], {
       stdio: ['ignore', log, log],
@@ -84,7 +86,8 @@ export class Member {
       env: { ...process.env, ...this.#options.env, ...env },
     });
     closeSync(log);
-    if (child.pid === undefined) {
+    const { pid } = child;
+    if (pid === undefined) {
       const [error] = (await once(child, 'error')) as [Error];
       throw new Error(`${program} could not be started: ${error.message}`, { cause: error });
     }
@@ -98,6 +101,7 @@ export class Member {
         process.off('exit', killWithUs);
         this.#state = 'down';
         const how = signal ?? `exit code ${code}`;
+        serverSaid(program, pid, () => this.#logFrom(begun));
         if (!this.#ending) this.#options.onDeath(this, how);
         resolve(how);
       });
@@ -141,6 +145,11 @@ export class Member {
   async forget(): Promise<void> {
     await rm(this.dataDir, { recursive: true, force: true });
     await rm(this.logFile, { force: true });
+  }
+
+  /** Empty if it has been removed already. */
+  #logFrom(begun: number): string {
+    return existsSync(this.logFile) ? readFileSync(this.logFile).toString('utf8', begun) : '';
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientError, type ClientTls, connect } from '../../src/client/index.ts';
+import { serverSaid } from './server-output.ts';
 
 export interface ServerOptions {
   /** The program and the arguments that come first. */
@@ -49,6 +50,7 @@ export class ServerProcess {
       stream?.setEncoding('utf8');
       stream?.on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-OUTPUT_CHARACTERS_MAX);
+        serverSaid(child.spawnfile, pid, () => text);
       });
     }
     this.#killWithUs = () => void child.kill('SIGKILL');

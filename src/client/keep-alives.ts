@@ -13,7 +13,7 @@ import { REAL_CLOCK } from './real-clock.ts';
 import type { Transport } from './transport.ts';
 
 const LEASES_A_STREAM = 32;
-const STREAMS_MAX = 1;
+const STREAMS_MAX = 32;
 
 export class KeepAlives {
   readonly #transport: Pick<Transport, 'duplex' | 'failed'>;
