@@ -1,10 +1,10 @@
 /**
  * npm run bench: this node against Debian's etcd, on the same work, the same machine and the same disk, in one run.
  *
- *     npm run bench -- [--quick] [--only puts,fanout] [--rounds 5] [--keys 1000000] [--side ours] [--server 'node dist/cli/main.js']
+ *     npm run bench -- [--quick] [--only puts,fanout] [--rounds 3] [--keys 1000000] [--side ours] [--server 'node dist/cli/main.js']
  *                      [--dir /var/tmp] [--port 24700] [--write] [--json file]
  *
- * Prints a table, and with --write puts it into RESULTS.md, where there is one that names this command. Ends with 1 if anything failed. The whole takes about 40 minutes, with --rounds 3 less than 25.
+ * Prints a table, and with --write puts it into RESULTS.md, where there is one that names this command. Ends with 1 if anything failed. The whole takes less than 25 minutes.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -75,7 +75,7 @@ function optionsOf(): BenchOptions {
   return {
     commands: values.side === undefined ? commands : { [values.side]: commands[values.side] },
     works: only === undefined ? WORKS : all.filter(({ name }) => only.includes(name)),
-    rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '5')),
+    rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '1' : '3')),
     isQuick: values.quick,
     keys: wholeNumber('keys', values.keys ?? (values.quick ? '1000' : '1000000')),
     directory: values.dir,

@@ -21,6 +21,8 @@ export interface Clients {
   readonly inFlightPerConnection: number;
   /** Their times are worth knowing only where nobody waits for others. */
   readonly isTimed: boolean;
+  /** Of the rate: how many times etcd's. */
+  readonly goal?: number;
 }
 
 /** Whom to put to. */
@@ -42,10 +44,10 @@ export interface PutsMade {
 
 /** The rows of these clients' puts. */
 export async function putRows(stage: Stage, target: PutTarget, clients: Clients, seconds: number): Promise<Measured[]> {
-  const { name, isTimed } = clients;
+  const { name, isTimed, goal } = clients;
   const { perSecond, p50Ms, usPerPut } = await runPuts(stage, target, clients, seconds);
   return [
-    more(name, '1/s', perSecond),
+    more(name, '1/s', perSecond, goal),
     ...(isTimed ? [less(`${name}, p50`, 'ms', p50Ms)] : []),
     less(`${name}, server's processor time for each`, 'us', usPerPut),
   ];

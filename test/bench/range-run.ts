@@ -16,9 +16,13 @@ import type { Stage } from './work.ts';
 const CONNECTIONS = 10;
 
 export interface RangeKind {
+  /** Before the name of the rows. */
+  readonly where?: string;
   readonly keys: number;
   readonly serializable: boolean;
   readonly inFlightPerConnection: number;
+  /** Of the rate: how many times etcd's. */
+  readonly goal?: number;
 }
 
 /** Whom to ask. The keys are those of fill-load.ts. */
@@ -42,7 +46,7 @@ export async function rangeRows(
   kind: RangeKind,
   seconds: number,
 ): Promise<Measured[]> {
-  const { keys, serializable, inFlightPerConnection } = kind;
+  const { where = '', keys, serializable, inFlightPerConnection, goal } = kind;
   const request = etcdserverpb.RangeRequest.encode({
     key: Buffer.from(fillKey(0)),
     range_end: keys === 1 ? Buffer.alloc(0) : Buffer.from(fillKey(keys)),
@@ -73,11 +77,10 @@ export async function rangeRows(
   const asked = await ask(stage.isQuick ? { requests: 200 } : { seconds });
   const processorMs = server.processorMs - processorMsBefore;
   const { done, perSecond, answers } = asked;
-  const where = ports.length === 1 ? '' : `${ports.length} members, `;
   const name = `${where}${serializable ? 'serializable' : 'linearizable'} ranges of ${keys} ${keys === 1 ? 'key' : 'keys'}`;
   if (answers < done) throw new Error(`${name}: ${done} answers with the bytes of ${answers}`);
   return [
-    more(`${name}, ${CONNECTIONS} x ${inFlightPerConnection} in flight`, '1/s', perSecond),
+    more(`${name}, ${CONNECTIONS} x ${inFlightPerConnection} in flight`, '1/s', perSecond, goal),
     less(`${name}, server's processor time for each`, 'us', (processorMs * 1000) / answers),
   ];
 }

@@ -20,6 +20,8 @@ export interface Row {
   readonly etcd: Spread | undefined;
   /** How many times better ours is; undefined without both sides. */
   readonly timesBetter: number | undefined;
+  /** The least that this is meant to be; undefined where nothing was asked for. */
+  readonly goal: number | undefined;
 }
 
 /** A row for each measure, in the order of their first samples. */
@@ -29,10 +31,10 @@ export function rowsOf(samples: readonly Sample[]): Row[] {
     byMeasure.set(sample.measure, [...(byMeasure.get(sample.measure) ?? []), sample]);
   }
   return [...byMeasure.values()].map((all) => {
-    const { measure, unit, better } = present(all[0], 'a sample of the measure');
+    const { measure, unit, better, goal } = present(all[0], 'a sample of the measure');
     const ours = spreadOf(all, 'ours');
     const etcd = spreadOf(all, 'etcd');
-    return { measure, unit, ours, etcd, timesBetter: ratioOf(ours, etcd, better) };
+    return { measure, unit, ours, etcd, timesBetter: ratioOf(ours, etcd, better), goal };
   });
 }
 
@@ -54,7 +56,7 @@ function ratioOf(ours: Spread | undefined, etcd: Spread | undefined, better: Sam
   return Number.isFinite(ratio) && ratio > 0 ? ratio : undefined;
 }
 
-const HEAD = ['work', 'unit', 'watchraft', 'etcd', 'times better'] as const;
+const HEAD = ['work', 'unit', 'watchraft', 'etcd', 'times better', 'goal'] as const;
 
 /** The table in Markdown. */
 export function tableOf(rows: readonly Row[]): string {
@@ -62,8 +64,9 @@ export function tableOf(rows: readonly Row[]): string {
   return `${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`;
 }
 
-function cellsOf({ measure, unit, ours, etcd, timesBetter }: Row): string[] {
-  return [measure, unit, textOf(ours), textOf(etcd), timesBetter === undefined ? '' : number(timesBetter)];
+function cellsOf({ measure, unit, ours, etcd, timesBetter, goal }: Row): string[] {
+  const ratios = [timesBetter, goal].map((ratio) => (ratio === undefined ? '' : number(ratio)));
+  return [measure, unit, textOf(ours), textOf(etcd), ...ratios];
 }
 
 function textOf(spread: Spread | undefined): string {

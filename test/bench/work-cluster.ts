@@ -22,6 +22,7 @@ const CLIENTS: readonly Clients[] = [
     connections: 100,
     inFlightPerConnection: 10,
     isTimed: false,
+    goal: 2.5,
   },
   { name: 'three members, puts, 1 client', connections: 1, inFlightPerConnection: 1, isTimed: true },
 ];
@@ -41,7 +42,7 @@ export const cluster: Work = {
       for (const clients of CLIENTS) measured.push(...(await putRows(stage, target, clients, SECONDS)));
       await runLoad({ kind: 'fill', port: target.port, keys: 1, valueBytes: VALUE_BYTES });
       const ports = members.members.map(({ port }) => port);
-      const kind = { keys: 1, serializable: false, inFlightPerConnection: 100 };
+      const kind = { where: 'three members, ', keys: 1, serializable: false, inFlightPerConnection: 100, goal: 3 };
       measured.push(...(await rangeRows(stage, { ports, server: members }, kind, SECONDS)));
       measured.push(...(await eventDelay(stage, members)));
       measured.push(...(await catchUp(stage, members)));

@@ -14,10 +14,10 @@ const VALUE_BYTES = 256;
 const SECONDS = 3;
 
 const KINDS: readonly RangeKind[] = [
-  { keys: 1, serializable: true, inFlightPerConnection: 100 },
+  { keys: 1, serializable: true, inFlightPerConnection: 100, goal: 15 },
   { keys: 1, serializable: false, inFlightPerConnection: 100 },
-  { keys: KEYS, serializable: true, inFlightPerConnection: 1 },
-  { keys: KEYS, serializable: false, inFlightPerConnection: 1 },
+  { keys: KEYS, serializable: true, inFlightPerConnection: 1, goal: 3 },
+  { keys: KEYS, serializable: false, inFlightPerConnection: 1, goal: 3 },
 ];
 
 export const ranges: Work = {
