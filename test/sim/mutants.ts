@@ -57,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
     "'walBeforeSync');\n    void this.#sync().catch(() => undefined);",
   ),
   mutant(
-    11,
+    1,
     'sync-error-forgotten',
     'a sync that failed is taken for one that worked',
     'storage/wal.ts',
@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     '    await this.#file.sync().catch(() => undefined);\n    this.#options.onSync',
   ),
   mutant(
-    36,
+    32,
     'vote-forgotten-at-start',
     'the vote on disk is not read at the start',
     'node/boot.ts',
@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     'const known = { term: currentTerm, vote: vote === undefined ? vote : undefined, commit:',
   ),
   mutant(
-    40,
+    34,
     'read-without-round',
     'reads are served without asking a quorum',
     'raft/read-index.ts',
@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
     'const round = voters.voters.length * 0 + quorumIndex({ voters: [], votersOutgoing: [] }, () => 0);',
   ),
   mutant(
-    10,
+    18,
     'read-not-applied',
     'a linearizable read does not wait until the index is applied',
     'node/reader.ts',
@@ -89,7 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
     'await this.#log.readIndex();',
   ),
   mutant(
-    10,
+    85,
     'lost-told-as-refused',
     'a proposal that may yet be committed is refused definitely',
     'node/proposal-fates.ts',
@@ -97,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
     "  fail?.(new RequestError('noLeader'));",
   ),
   mutant(
-    6,
+    2,
     'forward-lost-as-refused',
     'a forwarded proposal without an answer is refused definitely',
     'node/proposal-fates.ts',
@@ -121,7 +121,7 @@ export const MUTANTS: readonly Mutant[] = [
     'const isFree = true;',
   ),
   mutant(
-    20,
+    2,
     'vote-for-short-log',
     'votes are given whatever the log of the candidate',
     'raft/election.ts',
@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
     'const commit = Math.max(0 * progress.match, Math.min(state.log.commit, progress.next - 1));',
   ),
   mutant(
-    2,
+    1,
     'apply-before-persist',
     'committed entries are applied before they are on the own disk',
     'raft/log.ts',
@@ -253,7 +253,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // ---- Watching ----
   mutant(
-    10,
+    17,
     'watchers-not-restored',
     'watchers are not moved back to unsynced when a snapshot replaces the store',
     'watch/placement.ts',
@@ -261,7 +261,7 @@ export const MUTANTS: readonly Mutant[] = [
     'for (const watcher of this.synced) {\n      watcher.minRev = Math.max(watcher.minRev, rev + 1);\n      watcher.minRev',
   ),
   mutant(
-    10,
+    1,
     'restore-forgotten',
     'the watchable store does not hear that the state was replaced',
     'node/node.ts',
@@ -277,7 +277,7 @@ export const MUTANTS: readonly Mutant[] = [
     'true;',
   ),
   mutant(
-    4,
+    1,
     'victim-reads-batch-again',
     'a victim keeps its cursor before the batch that it holds',
     'watch/placement.ts',
@@ -301,7 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
     'return stream.behind >= 0 && stream.futureRev <= placement.rev + 1;',
   ),
   mutant(
-    5,
+    1,
     'slow-count-leaks',
     'a watcher that is cancelled while it lags stays in the gauge',
     'watch/placement.ts',
@@ -317,7 +317,7 @@ export const MUTANTS: readonly Mutant[] = [
     'watcher.held = [];',
   ),
   mutant(
-    5,
+    8,
     'batch-ends-one-late',
     'a batch says that the revision which found no place was in it',
     'watch/watcher-batch.ts',
@@ -325,7 +325,7 @@ export const MUTANTS: readonly Mutant[] = [
     'this.moreRev = revision + 1;',
   ),
   mutant(
-    5,
+    1,
     'window-ends-one-late',
     'a pass that ends early counts the revision that it did not read',
     'watch/sync-watchers.ts',
@@ -381,7 +381,7 @@ export const MUTANTS: readonly Mutant[] = [
     'if (!watcher.send',
   ),
   mutant(
-    10,
+    12,
     'future-lost-by-restore',
     'a watcher that starts in the future is moved to the present by a snapshot',
     'watch/placement.ts',
@@ -397,7 +397,7 @@ export const MUTANTS: readonly Mutant[] = [
     '',
   ),
   mutant(
-    5,
+    6,
     'pending-count-leaks',
     'events that are dropped with their watcher stay in the gauge',
     'watch/watch-stream.ts',
