@@ -1,3 +1,4 @@
+export * from './ascending-map.ts';
 export * from './assert.ts';
 export * from './clock.ts';
 export * from './crc32c.ts';

@@ -6,7 +6,7 @@
  */
 
 import { NOBODY } from '../auth/index.ts';
-import { type Clock, type ErrorCode, RequestError, type Timer } from '../base/index.ts';
+import { AscendingMap, type Clock, type ErrorCode, RequestError, type Timer } from '../base/index.ts';
 import { encodeInternalRequest } from '../codec/index.ts';
 import type { ReplicatedLog } from './log.ts';
 import type { Outcome, Proposal } from './member.ts';
@@ -18,6 +18,7 @@ export const PROPOSALS_PENDING_MAX = 5000;
 const SWEEP_MS = 500;
 
 interface Pending {
+  readonly number: number;
   readonly deadline: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
@@ -37,8 +38,8 @@ export class Proposer {
   readonly #firstId: number;
   #proposed = 0;
   #log: ReplicatedLog | undefined;
-  /** By what the id adds to the first (a small number is found faster), oldest first: Maps keep the order of insertion, and the time limit is the same for all. */
-  readonly #pending = new Map<number, Pending>();
+  /** By what the id adds to the first (a small number is found faster), oldest first, and the time limit is the same for all. */
+  readonly #pending = new AscendingMap<Pending>();
   #sweep: Timer | undefined;
   #refusal: ErrorCode | undefined;
   /** Proposals that failed, of all time. */
@@ -81,7 +82,7 @@ export class Proposer {
     if (this.#pending.size >= PROPOSALS_PENDING_MAX) return Promise.reject(new RequestError('tooManyRequests'));
     const number = this.#proposed++;
     return new Promise<Outcome>((resolve, reject) => {
-      this.#pending.set(number, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
+      this.#pending.set(number, { number, deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
       this.#armSweep();
       begin(this.#firstId + number, (error) => this.#fail(number, error));
     });
@@ -89,16 +90,12 @@ export class Proposer {
 
   /** The entry of this proposal has been applied. An id that nobody waits for is another run's, or was given up. */
   settle(id: number, outcome: Outcome): void {
-    const number = id - this.#firstId;
-    const pending = this.#pending.get(number);
-    if (pending === undefined) return;
-    this.#pending.delete(number);
-    pending.resolve(outcome);
+    this.#pending.delete(id - this.#firstId)?.resolve(outcome);
   }
 
   /** Whether somebody waits for the proposal of this id. */
   awaits(id: number): boolean {
-    return this.#pending.has(id - this.#firstId);
+    return this.#pending.get(id - this.#firstId) !== undefined;
   }
 
   /** Whether the log is short of space: while it is, what comes is refused, and what is under way still fits. */
@@ -114,13 +111,12 @@ export class Proposer {
     this.refuse('stopped');
     this.#sweep?.cancel();
     this.#sweep = undefined;
-    for (const number of this.#pending.keys()) this.#fail(number, new RequestError('stopped'));
+    for (const { number } of this.#pending.values()) this.#fail(number, new RequestError('stopped'));
   }
 
   #fail(number: number, error: RequestError): void {
-    const pending = this.#pending.get(number);
+    const pending = this.#pending.delete(number);
     if (pending === undefined) return;
-    this.#pending.delete(number);
     this.failed++;
     pending.reject(error);
   }
@@ -130,9 +126,8 @@ export class Proposer {
     this.#sweep = this.#clock.after(SWEEP_MS, () => {
       this.#sweep = undefined;
       const now = this.#clock.now();
-      for (const [number, pending] of this.#pending) {
-        if (pending.deadline > now) break;
-        this.#fail(number, new RequestError('timeout'));
+      for (let { oldest } = this.#pending; oldest !== undefined && oldest.deadline <= now; { oldest } = this.#pending) {
+        this.#fail(oldest.number, new RequestError('timeout'));
       }
       this.#armSweep();
     });

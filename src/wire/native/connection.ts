@@ -11,7 +11,7 @@
  */
 
 import type { Duplex } from 'node:stream';
-import { type Bytes, type Clock, Status, type Timer } from '../../base/index.ts';
+import { AscendingMap, type Bytes, type Clock, Status, type Timer } from '../../base/index.ts';
 import type { CallStatus, Method } from '../port.ts';
 import type { AnswerHttp } from '../server.ts';
 import { ConnectionError, ErrorCode, FrameFlag, FrameType, readUint32, WINDOW_BYTES_INITIAL } from './frame.ts';
@@ -78,7 +78,7 @@ export class Connection implements FrameSink, StreamHost, Waiting {
   readonly #controls = new limits.RateLimit(limits.CONTROL_FRAMES_PER_SECOND_MAX);
   readonly #settings = new limits.RateLimit(limits.SETTINGS_PER_SECOND_MAX);
   readonly #resets = new limits.RateLimit(limits.RESETS_PER_SECOND_MAX);
-  readonly #streams = new Map<number, OpenStream>();
+  readonly #streams = new AscendingMap<OpenStream>();
   #httpStreams = 0;
   /** Runs until the first SETTINGS, and again from GOAWAY to the end. */
   #patience: Timer;
@@ -470,7 +470,7 @@ export class Connection implements FrameSink, StreamHost, Waiting {
   }
 
   #cancelAll(): void {
-    const streams = [...this.#streams.values()];
+    const streams = this.#streams.values();
     this.#streams.clear();
     for (const stream of streams) stream.cancel();
   }
