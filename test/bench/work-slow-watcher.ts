@@ -20,6 +20,9 @@ const PUTS_PER_SECOND = 100;
 /** Large, so that what is kept for the one that does not read would show. */
 const VALUE_BYTES = 12_000;
 
+const WARM_UP_MS = 1000;
+const MEASURE_MS = 4000;
+
 interface Run {
   readonly p99Ms: number;
   readonly grownBytes: number;
@@ -29,8 +32,8 @@ export const slowWatcher: Work = {
   name: 'slow-watcher',
   run(stage) {
     return stage.withServer(async (server) => {
-      // The first run warms the server up and is not counted.
-      await run(stage, server, 'none');
+      // Warms the server up.
+      await runLoad(jobOf(stage, server, 'none', WARM_UP_MS));
       const before = await run(stage, server, 'none');
       const alone = await run(stage, server, 'alone');
       const shared = await run(stage, server, 'shared');
@@ -56,20 +59,23 @@ function compared(name: string, run: Run, without: Run): Measured[] {
   ];
 }
 
-async function run(stage: Stage, server: BenchServer, stuck: WatchJob['stuck']): Promise<Run> {
-  const memoryBytesBefore = await server.settledMemoryBytes();
-  const job: WatchJob = {
+function jobOf(stage: Stage, server: BenchServer, stuck: WatchJob['stuck'], measureMs: number): WatchJob {
+  return {
     kind: 'watch',
     port: server.port,
     pid: server.pid,
     watchers: { connections: 10, streams: 100, watchersPerStream: 1, keys: ['slow'], valueBytes: VALUE_BYTES },
     pace: { putsPerSecond: PUTS_PER_SECOND },
     warmMs: stage.isQuick ? 50 : 1000,
-    measureMs: stage.isQuick ? 150 : 4000,
+    measureMs: stage.isQuick ? 150 : measureMs,
     stuck,
   };
+}
+
+async function run(stage: Stage, server: BenchServer, stuck: WatchJob['stuck']): Promise<Run> {
+  const memoryBytesBefore = await server.settledMemoryBytes();
   let grownBytes = 0;
-  const result = await runLoad(job, {
+  const result = await runLoad(jobOf(stage, server, stuck, MEASURE_MS), {
     drained: async () => {
       grownBytes = (await server.settledMemoryBytes()) - memoryBytesBefore;
     },
