@@ -18,13 +18,18 @@ import type { Watcher } from './watcher.ts';
 /** Taken entries are cut off the front of the array when there are this many, and as many as are left. */
 const TAKEN_KEPT_MAX = 64;
 
+/** Room for the one response that most streams have at a time. An array that begins empty would make room for seventeen. */
+function oneRoom(): (Waiting | undefined)[] {
+  return [undefined];
+}
+
 /** While it waits, a response may gain and lose watchers. */
 export interface Waiting extends WatchResponse {
   readonly watchers: Watcher[];
 }
 
 export class Channel {
-  #queue: (Waiting | undefined)[] = [];
+  #queue: (Waiting | undefined)[] = oneRoom();
   /** The queue is from #head to #tail: what is before it has been taken, what is behind it is room that has been used before. */
   #head = 0;
   #tail = 0;
@@ -137,9 +142,9 @@ export class Channel {
     this.#tail = queue.length;
   }
 
-  /** Everything has been taken. An array that is used again need not grow again; a long one is given back. */
+  /** Everything has been taken. */
   #restart(): void {
-    if (this.#tail > TAKEN_KEPT_MAX) this.#queue = [];
+    if (this.#queue.length > 1) this.#queue = oneRoom();
     this.#head = 0;
     this.#tail = 0;
   }

@@ -16,8 +16,8 @@ export class ProgressTicker {
   readonly #clock: Clock;
   readonly #intervalMs: number;
   readonly #due: (watchId: number) => void;
-  /** Whether a watcher has been quiet since the last tick. A new one has. */
-  readonly #quiet = new Map<number, boolean>();
+  /** Whether a watcher has been quiet since the last tick. A new one has. Most streams have none that asked. */
+  #quiet: Map<number, boolean> | undefined = undefined;
   #timer: Timer | undefined = undefined;
 
   constructor(clock: Clock, prng: Prng, intervalMs: number, due: (watchId: number) => void) {
@@ -27,33 +27,35 @@ export class ProgressTicker {
   }
 
   add(watchId: number): void {
-    this.#quiet.set(watchId, true);
+    (this.#quiet ??= new Map()).set(watchId, true);
     this.#timer ??= this.#clock.after(this.#intervalMs, () => this.#tick());
   }
 
   delete(watchId: number): void {
-    this.#quiet.delete(watchId);
+    this.#quiet?.delete(watchId);
   }
 
   /** These have been sent an event. */
   told(watchers: readonly { readonly id: number }[]): void {
-    if (this.#quiet.size === 0) return;
-    for (const { id } of watchers) if (this.#quiet.has(id)) this.#quiet.set(id, false);
+    const quiet = this.#quiet;
+    if (quiet === undefined) return;
+    for (const { id } of watchers) if (quiet.has(id)) quiet.set(id, false);
   }
 
   stop(): void {
-    this.#quiet.clear();
+    this.#quiet = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   #tick(): void {
     this.#timer = undefined;
-    if (this.#quiet.size === 0) return;
+    const watchers = this.#quiet;
+    if (watchers === undefined || watchers.size === 0) return;
     this.#timer = this.#clock.after(this.#intervalMs, () => this.#tick());
-    for (const [watchId, quiet] of this.#quiet) {
+    for (const [watchId, quiet] of watchers) {
       if (quiet) this.#due(watchId);
-      this.#quiet.set(watchId, true);
+      watchers.set(watchId, true);
     }
   }
 }

@@ -69,8 +69,10 @@ function refusalOf(code: ErrorCode): string {
 /** Watchers asked for in a row before others get their turn. */
 const REVIEWED_PER_TURN_MAX = 1000;
 
-/** Why a stream is not read. */
-type Hold = 'answers' | 'turn';
+/** Why a stream is not read: reasons that are added up. */
+type Hold = 1 | 2;
+const ANSWERS: Hold = 1;
+const TURN: Hold = 2;
 
 export interface ServerWatchStreamParts {
   readonly options: WatchOptions;
@@ -99,7 +101,7 @@ export class ServerWatchStream implements Sending {
   /** The response that is being sent, if it takes several messages. */
   #delivery: Delivery | undefined;
   /** The stream is read while there are none. */
-  readonly #holds = new Set<Hold>();
+  #holds = 0;
   #isWritable = true;
   /** Watchers that are still to be asked for since who may do what has changed. Nothing is sent meanwhile. */
   #underReview: Iterator<Watcher> | undefined;
@@ -151,10 +153,10 @@ export class ServerWatchStream implements Sending {
 
   #inTurn(work: () => void): void {
     if (this.#turn.hasTime()) return this.#guarded(work);
-    this.#hold('turn');
+    this.#hold(TURN);
     this.#turn.wait(() => {
       this.#guarded(work);
-      this.#release('turn');
+      this.#release(TURN);
     });
   }
 
@@ -235,7 +237,7 @@ export class ServerWatchStream implements Sending {
 
   #answer(revision: number, control: Control): void {
     this.#ctrlStream.push(this.#encoder.control(revision, control));
-    if (this.#ctrlStream.length >= CONTROL_RESPONSES_MAX) this.#hold('answers');
+    if (this.#ctrlStream.length >= CONTROL_RESPONSES_MAX) this.#hold(ANSWERS);
     this.#schedule();
   }
 
@@ -346,7 +348,11 @@ export class ServerWatchStream implements Sending {
 
   #nextControl(sent: Sent): Message | undefined {
     const control = this.#ctrlStream.shift();
-    if (this.#ctrlStream.length === 0) this.#release('answers');
+    if (this.#ctrlStream.length === 0) {
+      // Its memory is not kept: most streams are asked for something once.
+      this.#ctrlStream = [];
+      this.#release(ANSWERS);
+    }
     sent.control++;
     return control;
   }
@@ -369,12 +375,14 @@ export class ServerWatchStream implements Sending {
   }
 
   #hold(reason: Hold): void {
-    if (this.#holds.size === 0) this.#stream.pause();
-    this.#holds.add(reason);
+    if (this.#holds === 0) this.#stream.pause();
+    this.#holds |= reason;
   }
 
   #release(reason: Hold): void {
-    if (this.#holds.delete(reason) && this.#holds.size === 0) this.#stream.resume();
+    if (this.#holds === 0) return;
+    this.#holds &= ~reason;
+    if (this.#holds === 0) this.#stream.resume();
   }
 
   #end(status?: CallStatus): void {
