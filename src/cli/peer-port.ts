@@ -65,6 +65,7 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerNetwor
   const transport = new GrpcPeers({
     clusterId,
     memberId,
+    urls: config.advertisePeerUrls,
     clock,
     prng: new SeededPrng(randomInt(2 ** 47)),
     logger,

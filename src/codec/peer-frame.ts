@@ -12,6 +12,8 @@ export interface PeerHello {
   readonly from: bigint;
   readonly to: bigint;
   readonly protocol: number;
+  /** Where the speaker is reached, if it says so. */
+  readonly urls?: readonly string[];
 }
 
 export interface PeerFrame {
@@ -32,6 +34,7 @@ export interface SnapshotChunk {
 /** In field 1 of whatever says hello. */
 export function writeHello(writer: ProtoWriter, hello: PeerHello): void {
   const end = writer.length;
+  for (const url of (hello.urls ?? []).toReversed()) writer.bytesField(5, Buffer.from(url));
   writer.numberField(4, hello.protocol);
   writer.bigintField(3, hello.to);
   writer.bigintField(2, hello.from);
@@ -45,15 +48,17 @@ export function readHello(bytes: Bytes): PeerHello {
   let from = 0n;
   let to = 0n;
   let protocol = 0;
+  const urls: string[] = [];
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     if (reader.field === 1) clusterId = reader.uint64();
     else if (reader.field === 2) from = reader.uint64();
     else if (reader.field === 3) to = reader.uint64();
     else if (reader.field === 4) protocol = reader.number();
+    else if (reader.field === 5) urls.push(reader.text());
     else reader.skip();
   }
-  return { clusterId, from, to, protocol };
+  return { clusterId, from, to, protocol, ...(urls.length === 0 ? {} : { urls }) };
 }
 
 /** `messages` are encoded already. */

@@ -133,6 +133,7 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       members: () => state.machine.membership.list(),
       state: () => state.backend.snapshot(),
       receive: (message) => node?.receive(message),
+      met: (peer) => node?.peers.met(peer),
       receiveSnapshot: (message, chunks) =>
         node?.receiveSnapshot(message, chunks) ?? Promise.reject(new Error('the member is starting')),
       answer: (question) => node?.answer(question) ?? Promise.reject(new RequestError('noLeader')),

@@ -115,7 +115,7 @@ export class Node implements Member, LogOwner {
   readonly #applier: Applier;
   readonly #compactor: Compactor;
   readonly #checkpointer: Checkpointer;
-  readonly #peers: PeersKnown;
+  readonly peers: PeersKnown;
   readonly #install: SnapshotInstall;
   #log: RaftLog | undefined;
   #changes: MembershipChanges | undefined;
@@ -136,7 +136,7 @@ export class Node implements Member, LogOwner {
     const { clock, failpoints, settings, state, watchable } = parts;
     this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
     this.identification = new Identification(clock, settings.authTokenTtlMs, () => this.auth);
-    this.#peers = new PeersKnown(parts, () => state.machine.membership);
+    this.peers = new PeersKnown(parts, () => state.machine.membership);
     this.#install = new SnapshotInstall({
       clock,
       logger: parts.logger,
@@ -238,7 +238,7 @@ export class Node implements Member, LogOwner {
   }
 
   logged(entries: readonly Entry[]): void {
-    if (entries.some(({ kind }) => kind === 'configuration')) this.#peers.logged(entries);
+    if (entries.some(({ kind }) => kind === 'configuration')) this.peers.logged(entries);
   }
 
   async takeSnapshot(): Promise<TakenSnapshot> {
@@ -556,7 +556,7 @@ export class Node implements Member, LogOwner {
   }
 
   #membershipChanged(): void {
-    this.#peers.changed();
+    this.peers.changed();
     const { membership } = this.#parts.state.machine;
     this.#isLearner = membership.get(this.memberId)?.isLearner ?? false;
     if (membership.wasRemoved(this.memberId)) this.#parts.fatal(new MemberRemovedError(this.memberId));

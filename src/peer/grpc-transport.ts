@@ -21,6 +21,8 @@ export interface GrpcPeersOptions {
   readonly clusterId: bigint;
   /** This member. */
   readonly memberId: MemberId;
+  /** Where it is reached: told to those it speaks to. */
+  readonly urls?: readonly string[];
   readonly clock: Clock;
   readonly prng: Prng;
   readonly logger: Logger;
@@ -45,7 +47,11 @@ export class GrpcPeers implements PeerTransport {
 
   constructor(options: GrpcPeersOptions) {
     this.#options = options;
-    this.#identity = { clusterId: options.clusterId, memberId: options.memberId };
+    this.#identity = {
+      clusterId: options.clusterId,
+      memberId: options.memberId,
+      urls: options.urls ?? [],
+    };
     this.#logger = options.logger.named('peer');
   }
 

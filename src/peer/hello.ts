@@ -23,10 +23,12 @@ export const ASK_METHOD = '/watchraftpb.Peer/Ask';
 export interface Identity {
   readonly clusterId: bigint;
   readonly memberId: MemberId;
+  /** Where it is reached. */
+  readonly urls?: readonly string[];
 }
 
-export function helloTo(to: MemberId, { clusterId, memberId }: Identity): PeerHello {
-  return { clusterId, from: memberIdOf(memberId), to: memberIdOf(to), protocol: PEER_PROTOCOL };
+export function helloTo(to: MemberId, { clusterId, memberId, urls = [] }: Identity): PeerHello {
+  return { clusterId, from: memberIdOf(memberId), to: memberIdOf(to), protocol: PEER_PROTOCOL, urls };
 }
 
 /** Why this is no hello for us; undefined if it is one. */

@@ -88,7 +88,10 @@ export class MemoryNetwork {
   carry(message: Message): void {
     const { state } = this.#link(message.from, message.to);
     if (state.isCut || this.#happens(state.lossRate)) return;
-    const receive = ({ receiver }: MemoryPeers): void => receiver.receive(message);
+    const receive = ({ receiver }: MemoryPeers): void => {
+      receiver.met?.({ id: message.from, urls: [] });
+      receiver.receive(message);
+    };
     this.#arriveLater(message.from, message.to, receive);
     if (message.kind !== 'propose' && this.#happens(state.duplicateRate)) {
       this.#arriveLater(message.from, message.to, receive);

@@ -47,7 +47,15 @@ export function peerMethods(options: PeerServiceOptions): ReadonlyMap<string, Me
   const complaints = new Complaints(clock);
   const receiving = new Set<IncomingSnapshot>();
   const guard = (stream: DuplexStream, call: CallContext): StreamGuard =>
-    new StreamGuard({ identity, stream, call, logger, complaints, observer });
+    new StreamGuard({
+      identity,
+      stream,
+      call,
+      logger,
+      complaints,
+      observer,
+      met: (peer) => receiver.met?.(peer),
+    });
 
   const messages = (stream: DuplexStream, call: CallContext): void => {
     const incoming = new IncomingMessages(stream, guard(stream, call), receiver, observer);

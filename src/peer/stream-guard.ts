@@ -7,6 +7,7 @@ import type { CallContext, DuplexStream } from '../wire/index.ts';
 import type { Complaints } from './complaints.ts';
 import { envelopeProblem, helloProblem, type Identity } from './hello.ts';
 import type { PeerObserver } from './observer.ts';
+import type { PeerAddress } from './transport.ts';
 
 export interface StreamGuardOptions {
   readonly identity: Identity;
@@ -15,6 +16,7 @@ export interface StreamGuardOptions {
   readonly logger: Logger;
   readonly complaints: Complaints;
   readonly observer: PeerObserver;
+  readonly met: (peer: PeerAddress) => void;
 }
 
 export class StreamGuard {
@@ -38,9 +40,13 @@ export class StreamGuard {
     }
     const from = raftId(hello.from);
     const problem = helloProblem(hello, this.#options.identity);
-    if (problem === undefined) this.#from = from;
-    else this.#refuse(problem, from);
-    return problem === undefined;
+    if (problem !== undefined) {
+      this.#refuse(problem, from);
+      return false;
+    }
+    this.#from = from;
+    this.#options.met({ id: from, urls: hello.urls ?? [] });
+    return true;
   }
 
   /** Whether the message is between the two members of this stream. False: the stream has been ended. */

@@ -48,6 +48,8 @@ export interface PeerTransport {
 export interface PeerReceiver {
   /** Must not throw. */
   receive(message: Message): void;
+  /** A member of this cluster speaks to us, and is reached there. Must not throw. */
+  met?(peer: PeerAddress): void;
   /**
    * Takes a snapshot's chunks, at its own pace. The message counts only when the loop over them has come to its end: it throws if
    * they were cut short or damaged. The receiver steps the message itself. Rejects to refuse it; the sender is told the error's text.

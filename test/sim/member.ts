@@ -306,6 +306,9 @@ export class SimulatedMember {
     if (life.isOver) return new Promise(() => undefined);
     const transport = network.join(this.raftId, {
       receive: (message) => this.#hears(life, () => end.receive(message)),
+      met: (peer) => {
+        if (!life.isOver && !life.clock.isPaused) end.met?.(peer);
+      },
       receiveSnapshot: (message, chunks) => {
         life.snapshot = Math.max(life.snapshot, message.snapshot.index);
         this.snapshots++;
