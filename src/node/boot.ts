@@ -139,21 +139,12 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       answer: (question) => node?.answer(question) ?? Promise.reject(new RequestError('noLeader')),
     });
     const running = new Node({
+      ...options,
       identity: { ...options.identity, clusterId: metadata.clusterId, memberId: metadata.nodeId },
-      settings: options.settings,
-      clock,
-      logger,
-      observer: options.observer,
       directory,
       state,
       watchable: new WatchableStore(state, clock, options.failpoints),
       transport: network.transport,
-      peers: options.peers,
-      firstProposalId: options.firstProposalId,
-      electionTicks: options.electionTicks,
-      tickMs: options.tickMs,
-      fatal: options.fatal,
-      failpoints: options.failpoints,
     });
     running.logged(found.entries);
     const log = startRaft(running, found, {
