@@ -50,9 +50,9 @@ export class WatchStream {
   #nextId = 0;
   #closed = false;
   #readable: (() => void) | undefined = undefined;
-  /** Revision of the bookmark for all that is in the channel, 0 if none is; and whether it was asked for again since. */
+  /** Revision of the bookmark for all that is in the channel, 0 if none is; and how often one was asked for since. */
   #bookmarkRev = 0;
-  #progressAgain = false;
+  #progressMore = 0;
   #refusedBytes = 0;
 
   // Kept by the store (placement.ts, progress.ts).
@@ -124,11 +124,11 @@ export class WatchStream {
     if (watcher !== undefined) this.#watchable.progress(watcher);
   }
 
-  /** A bookmark for all watchers once all are synced, and until then one for each that is. Requests that wait for the same answer share it. */
+  /** A bookmark for all watchers once all are synced, and until then one for each that is. Requests that wait until all are synced share the answer. */
   requestProgressAll(): void {
     if (this.#closed) return;
     if (this.#bookmarkRev === 0) this.#watchable.progressAll(this);
-    else if (this.#bookmarkRev < this.rev()) this.#progressAgain = true;
+    else this.#progressMore++;
   }
 
   /** Called (from within whatever was called of the store) when the channel has been empty and is not any more. One listener. */
@@ -228,16 +228,17 @@ export class WatchStream {
     if (this.#bookmarkRev === 0) return;
     this.#channel.dropBookmark();
     this.#bookmarkRev = 0;
-    this.#progressAgain = false;
     this.#watchable.progressAll(this);
   }
 
-  /** A request that came while the answer to an earlier one was queued wants a revision as new as itself. */
+  /** A request that came while the answer to an earlier one was queued has an answer of its own, as new as itself. */
   #bookmarkTaken(): void {
+    const rev = this.#bookmarkRev;
     this.#bookmarkRev = 0;
-    if (!this.#progressAgain) return;
-    this.#progressAgain = false;
-    this.requestProgressAll();
+    if (this.#progressMore === 0) return;
+    this.#progressMore--;
+    if (this.#closed) this.bookmarkAll(rev);
+    else this.#watchable.progressAll(this);
   }
 
   #forget(watcher: Watcher | undefined): void {

@@ -42,7 +42,8 @@ beforeAll(async () => {
   const view = await cluster.untilReady(WITHIN_MS);
   [leader, term] = [view.leader ?? '', view.term];
   followers = cluster.members.filter(({ name }) => name !== leader);
-  client = connect({ endpoints: cluster.endpoints });
+  // To the leader, which is not killed.
+  client = connect({ endpoints: cluster.endpoints.filter((_, i) => cluster.members[i]?.name === leader) });
   for (let i = 0; i < KEYS; i++) await client.put(`key-${i}`, `value-${i}`);
 });
 
@@ -59,6 +60,9 @@ async function undisturbed(): Promise<void> {
   expect([view.leader, view.term]).toEqual([leader, term]);
   await client.put('still', 'here');
 }
+
+/** Of the middle of a file. */
+const DAMAGE_BYTES = 200;
 
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   const giveUpAt = Date.now() + WITHIN_MS;
@@ -99,12 +103,19 @@ test('a member whose store is damaged or missing takes the state of another one'
       ),
     );
   };
-  await cluster.kill(follower.name);
   const store = await storeOf();
-  for (const name of await readdir(store)) {
-    if (!/\.(log|ldb)$/.test(name)) continue;
-    const bytes = await readFile(join(store, name));
-    await writeFile(join(store, name), bytes.fill(0x5a, bytes.length >> 1, (bytes.length >> 1) + 200));
+  /** Its files with pairs in them. */
+  const files = async (): Promise<{ readonly path: string; readonly bytes: Buffer }[]> => {
+    const paths = (await readdir(store)).filter((name) => /\.(log|ldb)$/.test(name)).map((name) => join(store, name));
+    return await Promise.all(paths.map(async (path) => ({ path, bytes: await readFile(path) })));
+  };
+  await client.put('much', 'x'.repeat(10 * DAMAGE_BYTES));
+  // The store hears of it a moment after the log.
+  await until(async () => ((await files()).some(({ bytes }) => bytes.length > 10 * DAMAGE_BYTES) ? true : undefined));
+  await cluster.kill(follower.name);
+  for (const { path, bytes } of await files()) {
+    const from = bytes.length >> 1;
+    if (bytes.length > 10 * DAMAGE_BYTES) await writeFile(path, bytes.fill(0x5a, from, from + DAMAGE_BYTES));
   }
   await client.put('while it is away', '');
   await cluster.start(follower.name);

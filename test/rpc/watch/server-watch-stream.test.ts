@@ -213,6 +213,18 @@ test('a client that asks and does not read is not heard until it does', async ()
   expect(talk.stream.paused).toBe(false);
 });
 
+test('progress asked for several times at once is answered as often, also when the client asks no more', async () => {
+  const talk = new Conversation();
+  talk.create({ key: 'a' });
+  await talk.hears();
+  for (let i = 0; i < 3; i++) talk.progress();
+  expect(await talk.hears()).toEqual(['w-1 rev=1', 'w-1 rev=1', 'w-1 rev=1']);
+  for (let i = 0; i < 2; i++) talk.progress();
+  talk.stream.halfClose();
+  expect(await talk.hears()).toEqual(['w-1 rev=1', 'w-1 rev=1']);
+  expect(talk.stream.ended).toBe('ok');
+});
+
 test('one put to many watchers: all hear of it, in order, though it takes more than a share', async () => {
   const talk = new Conversation();
   for (let i = 0; i < 1500; i++) talk.create({ key: 'a' });
