@@ -45,6 +45,11 @@ export class SendTurn {
     this.#observe = observe;
   }
 
+  /** Streams that it keeps. */
+  get size(): number {
+    return this.#due.length;
+  }
+
   /** Has it send after all that happens now. Not to be called again for one that is still to come. */
   add(stream: Sending): void {
     this.#due.push(stream);
@@ -58,6 +63,9 @@ export class SendTurn {
     const until = now + SLICE_MS;
     while (this.#at < this.#due.length) {
       if (now >= until) {
+        // There may be no end to it while somebody always has more.
+        this.#due = this.#due.slice(this.#at);
+        this.#at = 0;
         this.#clock.after(0, () => this.#run());
         return;
       }

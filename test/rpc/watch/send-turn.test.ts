@@ -30,6 +30,26 @@ class FakeStream implements Sending {
   }
 }
 
+test('who has had its turn is forgotten, though there is always one that has more', async () => {
+  let now = 0;
+  let atTurnEnd: (() => void)[] = [];
+  const clock = {
+    now: () => now,
+    wall: () => 0,
+    after: (_delayMs: number, fire: () => void) => {
+      atTurnEnd.push(fire);
+      return { cancel: () => {} };
+    },
+  };
+  const turn = new SendTurn(clock, () => {});
+  turn.add(new FakeStream('endless', Number.MAX_SAFE_INTEGER, 1, (_share, tookMs) => (now += tookMs)));
+  await microtasks();
+  for (let turns = 0; turns < 100; turns++) {
+    for (const fire of atTurnEnd.splice(0)) fire();
+    expect(turn.size).toBe(1);
+  }
+});
+
 test('streams take turns, each with its share, in slices of time; and all that was sent is measured', async () => {
   const streams = fc.array(fc.record({ messages: fc.nat(10), ms: fc.nat(2) }), { minLength: 1, maxLength: 8 });
   await fc.assert(
