@@ -15,3 +15,4 @@ export * from './raft-entry.ts';
 export * from './raft-message.ts';
 export * from './response-header.ts';
 export * from './wal-record.ts';
+export * from './watch-request.ts';

@@ -100,8 +100,17 @@ export class ProtoReader {
   /** An int64 (or int32, or enum) as a number. Beyond 2^53 the nearest one that JavaScript has. */
   number(): number {
     this.#expect(VARINT);
-    this.#readVarint();
-    return this.#high === 0 && this.#low >= 0 ? this.#low : this.#high * TWO_32 + (this.#low >>> 0);
+    return this.#nextNumber();
+  }
+
+  /** A field of many int32s (or enums), packed or one at a time: adds to `into` what is here. */
+  numbers(into: number[]): void {
+    if (this.#wireType !== LENGTH) {
+      into.push(this.number());
+      return;
+    }
+    const packed = this.message();
+    while (packed.#at < packed.#end) into.push(packed.#nextNumber());
   }
 
   /** An int64 as it is. */
@@ -160,6 +169,11 @@ export class ProtoReader {
   #pass(length: number): void {
     if (length > this.#end - this.#at) throw endsTooSoon();
     this.#at += length;
+  }
+
+  #nextNumber(): number {
+    this.#readVarint();
+    return this.#high === 0 && this.#low >= 0 ? this.#low : this.#high * TWO_32 + (this.#low >>> 0);
   }
 
   /** Reads a varint into #low and #high. Bits beyond the 64th are dropped, as everyone does. */

@@ -17,7 +17,12 @@
  */
 
 import { type Bytes, ERRORS, type ErrorCode, rangeOf, Status } from '../../base/index.ts';
-import { ProtocolError } from '../../codec/index.ts';
+import {
+  decodeWatchRequest,
+  ProtocolError,
+  type WatchCancelRequest,
+  type WatchCreateRequest,
+} from '../../codec/index.ts';
 import {
   ALL_WATCHERS,
   type Watcher,
@@ -34,7 +39,6 @@ import type { Sending, SendTurn, Sent } from './send-turn.ts';
 import type { SharedTurn } from './shared-turn.ts';
 import type { WatchOptions } from './watch-method.ts';
 import { WatchPermit } from './watch-permit.ts';
-import { type CancelRequest, type CreateRequest, decodeWatchRequest } from './watch-request.ts';
 
 /** Answers to requests that wait to be sent. From here on the stream is not read. */
 export const CONTROL_RESPONSES_MAX = 16;
@@ -202,7 +206,7 @@ export class ServerWatchStream implements Sending {
     }
   }
 
-  #create(request: CreateRequest): void {
+  #create(request: WatchCreateRequest): void {
     const revision = this.#watchStream.rev();
     // The least key: there is none with no bytes.
     const key = request.key === '' ? '\0' : request.key;
@@ -227,7 +231,7 @@ export class ServerWatchStream implements Sending {
     this.#answer(this.#watchStream.rev(), { watchId: ALL_WATCHERS, created: true, canceled: true, reason });
   }
 
-  #cancel({ watchId }: CancelRequest): void {
+  #cancel({ watchId }: WatchCancelRequest): void {
     const id = Number(watchId);
     const found = this.#watchStream.cancel(id);
     if (found) this.#progress.delete(id);
