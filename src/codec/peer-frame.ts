@@ -20,6 +20,8 @@ export interface PeerFrame {
   readonly hello: PeerHello | undefined;
   readonly number: number;
   readonly messages: readonly Message[];
+  /** Not to be acknowledged: a later frame will ask for that, for this one too. */
+  readonly quiet: boolean;
 }
 
 /** A piece of a snapshot. */
@@ -61,9 +63,17 @@ export function readHello(bytes: Bytes): PeerHello {
   return { clusterId, from, to, protocol, ...(urls.length === 0 ? {} : { urls }) };
 }
 
-/** `messages` are encoded already. */
-export function encodePeerFrame(frame: { hello?: PeerHello; number: number; messages: readonly Bytes[] }): Bytes {
+export interface EncodedMessages {
+  readonly hello?: PeerHello;
+  readonly number: number;
+  readonly messages: readonly Bytes[];
+  readonly quiet?: boolean;
+}
+
+/** Of messages that are encoded already. */
+export function encodePeerFrame(frame: EncodedMessages): Bytes {
   const writer = new ProtoWriter();
+  writer.boolField(4, frame.quiet === true);
   for (const message of frame.messages.toReversed()) writer.bytesField(3, message);
   writer.numberField(2, frame.number);
   if (frame.hello !== undefined) writeHello(writer, frame.hello);
@@ -74,15 +84,17 @@ export function encodePeerFrame(frame: { hello?: PeerHello; number: number; mess
 export function decodePeerFrame(bytes: Bytes): PeerFrame {
   let hello: PeerHello | undefined;
   let number = 0;
+  let quiet = false;
   const messages: Message[] = [];
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     if (reader.field === 1) hello = readHello(reader.bytes());
     else if (reader.field === 2) number = reader.number();
     else if (reader.field === 3) messages.push(decodeRaftMessage(reader.bytes()));
+    else if (reader.field === 4) quiet = reader.bool();
     else reader.skip();
   }
-  return { hello, number, messages };
+  return { hello, number, messages, quiet };
 }
 
 export function encodePeerAck(number: number): Bytes {

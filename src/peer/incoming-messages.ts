@@ -1,4 +1,4 @@
-/** One stream of frames from another member: hello, then messages, each frame acknowledged when its messages are handed over. */
+/** One stream of frames from another member: hello, then messages. A frame that asks for it is acknowledged when its messages are handed over. */
 
 import type { Bytes } from '../base/index.ts';
 import { decodePeerFrame, encodePeerAck } from '../codec/index.ts';
@@ -35,6 +35,6 @@ export class IncomingMessages {
       }
       this.#receiver.receive(message);
     }
-    if (!this.#stream.write(encodePeerAck(frame.number))) this.#stream.pause();
+    if (!frame.quiet && !this.#stream.write(encodePeerAck(frame.number))) this.#stream.pause();
   }
 }

@@ -21,6 +21,10 @@ export const BULK_QUEUE_BYTES_MAX: number = 32 * MiB;
 export const URGENT_UNACKED_BYTES_MAX: number = MiB;
 export const BULK_UNACKED_BYTES_MAX: number = 2 * MiB;
 
+/** When a frame asks for an acknowledgement: after so much of a lane's credit, or so long after the last one that did (unacked-frames.ts). */
+export const ASK_SHARE = 0.25;
+export const ASK_MS = 500;
+
 /** A link with nothing to say sends an empty frame this often: to measure the round trip, and to know that the peer is there. */
 export const PROBE_MS = 2000;
 

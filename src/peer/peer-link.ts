@@ -31,6 +31,7 @@ import {
 } from './limits.ts';
 import { MessageStream, type StreamProblem } from './message-stream.ts';
 import type { PeerObserver } from './observer.ts';
+import { UnackedFrames } from './unacked-frames.ts';
 
 export interface PeerLinkOptions {
   readonly identity: Identity;
@@ -43,15 +44,8 @@ export interface PeerLinkOptions {
   readonly observer: PeerObserver;
 }
 
-/** A frame that is not acknowledged yet. */
-interface SentFrame {
-  readonly number: number;
-  readonly sentAt: number;
-  readonly urgentCost: number;
-  readonly bulkCost: number;
-}
-
 const NOTHING: Load = { messages: [], cost: 0 };
+const NO_COST = { urgent: 0, bulk: 0 };
 
 export class PeerLink {
   readonly #options: PeerLinkOptions;
@@ -70,8 +64,7 @@ export class PeerLink {
   #stream: MessageStream | undefined;
   #isOpen = false;
   #frameNumber = 0;
-  #unacked: SentFrame[] = [];
-  #lastSentAt = 0;
+  readonly #unacked = new UnackedFrames();
   #lastHeardAt = 0;
   #reconnect: Timer | undefined;
   #check: Timer | undefined;
@@ -119,7 +112,10 @@ export class PeerLink {
     while (this.#isOpen) {
       const urgent = this.#urgent.take(FRAME_BYTES_MAX);
       const bulk = urgent.cost < FRAME_BYTES_MAX ? this.#bulk.take(FRAME_BYTES_MAX - urgent.cost) : NOTHING;
-      if (urgent.cost + bulk.cost === 0) return;
+      if (urgent.cost + bulk.cost === 0) {
+        this.#askForCredit();
+        return;
+      }
       this.#writeFrame(urgent, bulk);
     }
   }
@@ -167,7 +163,7 @@ export class PeerLink {
       this.#stream = stream;
       this.#lastHeardAt = this.#options.clock.now();
       this.#frameNumber += 1;
-      this.#unacked.push(this.#sentNow(0, 0));
+      this.#unacked.add(this.#frameNumber, NO_COST, this.#lastHeardAt);
       stream.write(encodePeerFrame({ hello: helloTo(peer, identity), number: this.#frameNumber, messages: [] }));
     } catch (error) {
       this.#ended({ text: String(error), refused: false });
@@ -179,30 +175,32 @@ export class PeerLink {
     this.#reconnect = this.#options.clock.after(delayMs, () => this.#open());
   }
 
-  #sentNow(urgentCost: number, bulkCost: number): SentFrame {
-    this.#lastSentAt = this.#options.clock.now();
-    return { number: this.#frameNumber, sentAt: this.#lastSentAt, urgentCost, bulkCost };
-  }
-
   #writeFrame(urgent: Load, bulk: Load): void {
     this.#frameNumber += 1;
-    const frame = encodePeerFrame({ number: this.#frameNumber, messages: [...urgent.messages, ...bulk.messages] });
-    this.#unacked.push(this.#sentNow(urgent.cost, bulk.cost));
+    const number = this.#frameNumber;
+    const cost = { urgent: urgent.cost, bulk: bulk.cost };
+    const quiet = !this.#unacked.add(number, cost, this.#options.clock.now());
+    const frame = encodePeerFrame({ number, messages: [...urgent.messages, ...bulk.messages], quiet });
     this.#stream?.write(frame);
     this.#options.observer.sent(this.#options.peer, frame.length);
+  }
+
+  /** What waits for credit must not wait for ever: all that has been sent may be quiet. */
+  #askForCredit(): void {
+    const waiting = this.#urgent.waitingBytes + this.#bulk.waitingBytes;
+    if (waiting > 0 && this.#unacked.owedSince === undefined) this.#writeFrame(NOTHING, NOTHING);
   }
 
   #acknowledged(number: number): void {
     const { clock, observer, peer } = this.#options;
     const now = clock.now();
     this.#lastHeardAt = now;
-    let last: SentFrame | undefined;
-    while ((this.#unacked[0]?.number ?? Number.POSITIVE_INFINITY) <= number) {
-      last = this.#unacked.shift();
-      this.#urgent.acknowledge(last?.urgentCost ?? 0);
-      this.#bulk.acknowledge(last?.bulkCost ?? 0);
+    const arrived = this.#unacked.acknowledged(number);
+    if (arrived !== undefined) {
+      this.#urgent.acknowledge(arrived.cost.urgent);
+      this.#bulk.acknowledge(arrived.cost.bulk);
+      observer.roundTrip(peer, (now - arrived.sentAt) / 1000);
     }
-    if (last !== undefined) observer.roundTrip(peer, (now - last.sentAt) / 1000);
     if (!this.#isOpen) this.#opened();
     if (!this.#closed) this.flush();
   }
@@ -246,7 +244,7 @@ export class PeerLink {
 
   #drop(): void {
     const dropped = this.#urgent.clear() + this.#bulk.clear();
-    this.#unacked = [];
+    this.#unacked.clear();
     if (dropped > 0) this.#options.observer.sendFailed(this.#options.peer, dropped);
   }
 
@@ -255,11 +253,11 @@ export class PeerLink {
       this.#checkLater();
       if (this.#stream === undefined) return;
       const now = this.#options.clock.now();
-      const [oldest] = this.#unacked;
-      if (oldest !== undefined && now - Math.max(oldest.sentAt, this.#lastHeardAt) > SILENCE_MS_MAX) {
+      const { owedSince, askedAt } = this.#unacked;
+      if (owedSince !== undefined && now - Math.max(owedSince, this.#lastHeardAt) > SILENCE_MS_MAX) {
         this.#stream.cut();
         this.#ended({ text: `no answer for ${SILENCE_MS_MAX} ms`, refused: false });
-      } else if (this.#isOpen && now - this.#lastSentAt >= PROBE_MS) {
+      } else if (this.#isOpen && now - askedAt >= PROBE_MS) {
         this.#writeFrame(NOTHING, NOTHING);
       }
     });

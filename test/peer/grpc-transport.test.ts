@@ -19,6 +19,7 @@ import {
   SILENCE_MS_MAX,
   SNAPSHOT_STALLED_MS_MAX,
 } from '../../src/peer/index.ts';
+import { ASK_SHARE } from '../../src/peer/limits.ts';
 import type { DuplexStream } from '../../src/wire/index.ts';
 import {
   append,
@@ -226,7 +227,8 @@ describe('a peer that does not answer', () => {
     answers = false;
     one.send([heartbeat('1', '2', 1)]);
     await world.until(() => heard === 1);
-    clock.advance(SILENCE_MS_MAX + 1000);
+    // The heartbeat's frame was quiet; the link asks when it has nothing to say.
+    clock.advance(PROBE_MS + SILENCE_MS_MAX + 1000);
     await world.until(() => events.includes('disconnected 2'));
     expect(logger.entries.at(-1)).toMatchObject({
       message: 'lost the connection to a peer',
@@ -303,6 +305,32 @@ test('heartbeats overtake 16 MiB of bulk that wait', async () => {
   expect(sendFailures).toBe(0);
   const order = inbox.messages.flatMap((message) => ('prevIndex' in message ? [message.prevIndex] : []));
   expect(order).toEqual(Array.from({ length: count }, (_, i) => i));
+});
+
+test('a large message that waits for credit gets it, though nothing before it has asked for any', async () => {
+  const [, port] = await world.serve('2', inbox);
+  const one = memberOne([port], new SteppedClock());
+  await world.until(() => events.includes('active 2'));
+  const asked = roundTrips;
+  one.send([append('1', '2', 1, BULK_UNACKED_BYTES_MAX / 8)]);
+  await world.until(() => inbox.messages.length === 1);
+  expect(roundTrips).toBe(asked);
+  one.send([append('1', '2', 2, BULK_UNACKED_BYTES_MAX - 1000)]);
+  await world.until(() => inbox.messages.length === 2);
+});
+
+test('of a thousand small frames few are acknowledged', async () => {
+  const [, port] = await world.serve('2', inbox);
+  const one = memberOne([port], new SteppedClock());
+  await world.until(() => events.includes('active 2'));
+  const asked = roundTrips;
+  for (let i = 0; i < 1000; i++) {
+    one.send([append('1', '2', i, 1000)]);
+    await world.until(() => inbox.messages.length > i);
+  }
+  const used = 1000 * 1200;
+  expect(roundTrips - asked).toBeGreaterThanOrEqual(1);
+  expect(roundTrips - asked).toBeLessThanOrEqual(used / (ASK_SHARE * BULK_UNACKED_BYTES_MAX));
 });
 
 test('of one turn, what is urgent goes first', async () => {

@@ -132,6 +132,16 @@ describe('a stream of messages', () => {
     expect(inbox.messages).toHaveLength(3);
   });
 
+  test('acknowledges the frames that ask for it, and no others', async () => {
+    const stream = open('messages').write(frame(MESSAGE));
+    stream.write(encodePeerFrame({ number: 2, messages: [MESSAGE], quiet: true }));
+    stream.write(encodePeerFrame({ number: 3, messages: [MESSAGE], quiet: true }));
+    stream.write(encodePeerFrame({ number: 4, messages: [] }));
+    await world.until(() => stream.answers.length === 2);
+    expect(stream.answers.map(decodePeerAck)).toEqual([1, 4]);
+    expect(inbox.messages).toHaveLength(3);
+  });
+
   test('of garbage ends', async () => {
     const end = await open('messages').write(Uint8Array.of(0x0a, 0xff)).end;
     expect(end).toEqual({ code: Status.failedPrecondition, text: 'unexpected EOF' });
