@@ -163,14 +163,25 @@ function dataOptions({ config, clock, identity, metrics, hears, failpoints }: Da
     path: config.dataDirectory,
     walPath: config.walDirectory,
     metadata: { nodeId: identity.memberId, clusterId: identity.clusterId },
-    wal: { ...metrics.walObserver, clock, onSpaceChange: (isShort) => hears.logSpaceChanged(isShort), failpoints },
+    wal: {
+      ...metrics.walObserver,
+      clock,
+      onSpaceChange: (isShort) => hears.spaceChanged('write-ahead log', isShort),
+      failpoints,
+    },
     tables: new LevelTables(),
-    backend: { onFailure: (error) => hears.storeFailed(error), ...metrics.backendObserver, clock, failpoints },
+    backend: {
+      ...metrics.backendObserver,
+      onFailure: (error) => hears.storeFailed(error),
+      onSpaceChange: (isFull) => hears.spaceChanged('store', isFull),
+      clock,
+      failpoints,
+    },
   };
 }
 
 /** While there is no node yet, whoever works on the disk hears of its trouble by rejections. */
-const DEAF: DiskTrouble = { storeFailed: () => undefined, logSpaceChanged: () => undefined };
+const DEAF: DiskTrouble = { storeFailed: () => undefined, spaceChanged: () => undefined };
 
 /** What ends a running server: a signal (undefined), or an error. */
 class Ending {

@@ -32,6 +32,7 @@ import {
 import type { DataDirectory, Wal } from '../storage/index.ts';
 import { WatchableStore } from '../watch/index.ts';
 import { AppliedState } from './applied-state.ts';
+import type { StoredPart } from './disk-space.ts';
 import { aloneFrom } from './force-new-cluster.ts';
 import { MemberRemovedError } from './member-removed.ts';
 import { Node, type NodeIdentity, type NodeObserver, type NodeSettings } from './node.ts';
@@ -56,8 +57,8 @@ export interface PeerEnd extends PeerReceiver {
 export interface DiskTrouble {
   /** The store cannot be written any more. */
   storeFailed(error: Error): void;
-  /** The disk below the log is full, or no more. */
-  logSpaceChanged(isShort: boolean): void;
+  /** The disk below the log, or below the store, is full, or no more. */
+  spaceChanged(of: StoredPart, isShort: boolean): void;
 }
 
 export interface BootOptions {
@@ -106,7 +107,7 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
   let node: Node | undefined;
   const directory = await options.open({
     storeFailed: (error) => node?.storeFailed(error),
-    logSpaceChanged: (isShort) => node?.logSpaceChanged(isShort),
+    spaceChanged: (of, isShort) => node?.spaceChanged(of, isShort),
   });
   const { backend, wal, metadata, cut } = directory;
   if (cut !== undefined) {

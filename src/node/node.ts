@@ -15,13 +15,14 @@ import type { RangeOperation, RangeResult, Store, TxnOperation, TxnResult } from
 import { RateLimitedLog } from '../ops/index.ts';
 import type { PeerAddress, PeerTransport } from '../peer/index.ts';
 import type { Entry, Message, MessageOf, SnapshotMark, SoftState } from '../raft/index.ts';
-import { BackendDamagedError, type DataDirectory, type StateSnapshot } from '../storage/index.ts';
+import { BackendDamagedError, BackendFailedError, type DataDirectory, type StateSnapshot } from '../storage/index.ts';
 import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import { Applier } from './applier.ts';
 import { AutoCompaction, type AutoCompactionMode } from './auto-compaction.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Compactor } from './compactor.ts';
+import { DiskSpace, type StoredPart } from './disk-space.ts';
 import { Identification } from './identification.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { LogOwner, ReplicatedLog, TakenSnapshot } from './log.ts';
@@ -125,6 +126,7 @@ export class Node implements Member, LogOwner {
   readonly #slowApplies: RateLimitedLog;
   readonly identification: Identification;
   #alarmAsked = false;
+  readonly #space: DiskSpace;
   #leader: string | undefined;
   #leaderChanges = 0;
   /** As the membership has it; looked up when that changes, for every call asks. */
@@ -134,6 +136,7 @@ export class Node implements Member, LogOwner {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     const { clock, failpoints, settings, state, watchable } = parts;
+    this.#space = new DiskSpace(parts.logger);
     this.#slowApplies = new RateLimitedLog(clock, parts.logger, SLOW_APPLIES_PER_SECOND_MAX);
     this.identification = new Identification(clock, settings.authTokenTtlMs, () => this.auth);
     this.peers = new PeersKnown(parts, () => state.machine.membership);
@@ -270,26 +273,23 @@ export class Node implements Member, LogOwner {
     this.#parts.fatal(error);
   }
 
-  /** The disk below the log is full, or no more: writes are refused, definitely, while it is. Reads go on. */
-  logSpaceChanged(isShort: boolean): void {
-    this.#proposer.shortOfSpace = isShort;
-    if (isShort)
-      this.#parts.logger.warn('the disk below the write-ahead log is full: writes are refused until there is space');
-    else this.#parts.logger.info('there is space for the write-ahead log again: writes are taken');
+  /** The disk below the log or the store is full, or no more: writes are refused, definitely, while it is. Reads go on. */
+  spaceChanged(of: StoredPart, isShort: boolean): void {
+    this.#proposer.shortOfSpace = this.#space.changed(of, isShort);
   }
 
   /** The store cannot be written any more: writes are refused, reads go on. What is logged and not stored comes back at the next start. */
   storeFailed(error: Error): void {
-    if (error instanceof BackendDamagedError) {
-      this.failed(error);
-      return;
-    }
+    if (error instanceof BackendDamagedError) return this.failed(error);
+    // A checkpoint found the disk full. The next one is due with the next entry.
+    if (error instanceof BackendFailedError && error.isOutOfSpace) return undefined;
     this.#proposer.refuse('logFailed');
     this.#parts.logger.error('the store cannot be written: writes are refused until the member is restarted', {
       error: error.message,
       remedy:
         'free space or mend the disk below the data directory, then restart the member; nothing acknowledged is lost',
     });
+    return undefined;
   }
 
   // ---- Member ----

@@ -51,12 +51,12 @@ export interface DurableBackend extends Backend {
    */
   scan(): AsyncIterable<readonly ScannedRecord[]>;
 
-  /** Makes everything committed so far durable; resolves with the state of which that is sure. */
+  /** Makes everything committed so far durable; resolves with the state of which that is sure. Rejects while the disk is full. */
   checkpoint(): Promise<Applied>;
 
   /**
    * The whole state as of now (of the last commit), to be sent elsewhere while writes go on. Rejects with SnapshotRefusedError if
-   * SNAPSHOTS_OPEN_MAX are open, and as every call does once the backend has failed. Closing the backend closes it.
+   * SNAPSHOTS_OPEN_MAX are open, and as every call does once the backend has failed. Closing the backend closes it, and so may a disk that was full.
    */
   snapshot(): Promise<StateSnapshot>;
 
@@ -82,6 +82,8 @@ export interface StateSnapshot {
 export interface BackendOptions {
   /** Told once, when a batch could not be written or a record turns out damaged: the member must stop. Every later call fails. */
   readonly onFailure: (error: Error) => void;
+  /** Told when the disk has no room for a batch, and when that is written after all. Only with a clock; without, such a batch is a failure. */
+  readonly onSpaceChange?: (isFull: boolean) => void;
   /** Told how long each batch took to write. */
   readonly onCommit?: (seconds: number) => void;
   /** Told how long each snapshot was open. */
@@ -112,12 +114,12 @@ export class BackendDamagedError extends Error {
 }
 
 /**
- * A batch could not be written. What was committed before is still in the log. There is no trying again: LevelDB may have written a part of
- * the batch to its log, and refuses everything once it has failed in the background. It must be opened anew.
+ * A batch could not be written. What was committed before is still in the log. If nothing but room was missing, the table is opened anew
+ * when there is some; all else ends the backend.
  */
 export class BackendFailedError extends Error {
   override readonly name = 'BackendFailedError';
-  /** Nothing but room is missing: a restart mends it, when there is some. */
+  /** Nothing but room is missing. */
   readonly isOutOfSpace: boolean;
 
   constructor(cause: unknown) {

@@ -10,14 +10,22 @@
  *                               yet written out as a file, was never synced: its batches can still be lost.
  *     compactRange              writes the table in memory out to a file, syncs that and the manifest. Everything before it
  *                               is durable, whatever becomes of the log files.
+ *
+ * After a write that failed LevelDB's log may end in the middle of a record, and after a failure in the background it refuses all writes.
+ * So nothing more is written then until it has been closed and opened anew. Reads cannot wait, and are answered from a copy meanwhile
+ * (level-copy.ts), which shares the files of tables and costs little:
+ *
+ *     failed, reading from it      ->      copy, reading from that      ->      open again, the copy removed
  */
 
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import type { Bytes } from '../base/index.ts';
 import { BackendDamagedError, DataDirectoryError } from './backend.ts';
 import { errorCode } from './disk.ts';
+import { LevelBatch } from './level-batch.ts';
+import { copyLevel } from './level-copy.ts';
 import { checkLevelLogs } from './level-log.ts';
 import type { OrderedTable, Row, TableBatch, TableView } from './ordered-table.ts';
 
@@ -33,13 +41,20 @@ const SIZE_STALE_BYTES = 4 * 1024 * 1024;
 /** Beyond all keys. */
 const AFTER_ALL_KEYS = '\u007f';
 
-type Level = ClassicLevel<string, Uint8Array>;
+export type Level = ClassicLevel<string, Uint8Array>;
 type LevelSnapshot = ReturnType<Level['snapshot']>;
 type LevelIterator = ReturnType<Level['iterator']>;
 
 export class LevelTable implements OrderedTable {
   readonly path: string;
-  readonly #level: Level;
+  /** What is read from. */
+  #level: Level;
+  /** It is the copy. */
+  #isCopy = false;
+  /** The last write that was asked for. Never rejects. */
+  #writing: Promise<unknown> = Promise.resolve();
+  /** Of a write, since it was opened. */
+  #failure: Error | undefined;
   #measuredBytes: number;
   #writtenBytes = 0;
   #isMeasuring = false;
@@ -52,19 +67,9 @@ export class LevelTable implements OrderedTable {
 
   /** Opens or makes the database in a directory. Rejects with DataDirectoryError or BackendDamagedError. */
   static async open(path: string): Promise<LevelTable> {
-    await checkLevelLogs(path);
-    const level: Level = new ClassicLevel<string, Uint8Array>(path, {
-      keyEncoding: 'utf8',
-      valueEncoding: 'view',
-      compression: true,
-      cacheSize: BLOCK_CACHE_BYTES,
-      writeBufferSize: WRITE_BUFFER_BYTES,
-    });
-    try {
-      await level.open();
-    } catch (error) {
-      throw openError(path, error);
-    }
+    const level = await openLevel(path);
+    // A crash may have left it.
+    await removeCopy(path);
     return new LevelTable(path, level, await directoryBytes(path));
   }
 
@@ -82,22 +87,13 @@ export class LevelTable implements OrderedTable {
   }
 
   batch(): TableBatch {
-    const batch = this.#level.batch();
-    let bytes = 0;
-    return {
-      put: (key, value) => {
-        bytes += key.length + value.length;
-        batch.put(key, value);
+    return new LevelBatch({
+      level: () => (this.#failure === undefined ? this.#level : undefined),
+      write: async (batch) => {
+        await this.#write(() => batch.write());
+        this.#wrote(batch.bytes);
       },
-      delete: (key) => {
-        bytes += key.length;
-        batch.del(key);
-      },
-      write: async () => {
-        await batch.write();
-        this.#wrote(bytes);
-      },
-    };
+    });
   }
 
   scan(from: string, to: string): AsyncIterable<readonly Row[]> {
@@ -151,8 +147,26 @@ export class LevelTable implements OrderedTable {
     // Of a range without a key: all that remains of it is the writing out of what is in memory.
     await this.#level.compactRange(AFTER_ALL_KEYS, AFTER_ALL_KEYS);
     // It reports no errors. A write does: LevelDB refuses all writes after a failure in the background.
-    await this.#level.del(AFTER_ALL_KEYS, { sync: true });
+    await this.#write(() => this.#level.del(AFTER_ALL_KEYS, { sync: true }));
     await this.#measure();
+  }
+
+  async reopen(): Promise<void> {
+    if (!this.#isCopy) {
+      await this.#writing;
+      const copy = await copyLevel(this.path, copyPath(this.path), openLevel);
+      const failed = this.#level;
+      this.#level = copy;
+      this.#isCopy = true;
+      await failed.close();
+    }
+    const level = await openLevel(this.path);
+    const copy = this.#level;
+    this.#level = level;
+    this.#isCopy = false;
+    this.#failure = undefined;
+    await copy.close();
+    await removeCopy(this.path);
   }
 
   sizeBytes(): number {
@@ -161,6 +175,25 @@ export class LevelTable implements OrderedTable {
 
   async close(): Promise<void> {
     await this.#level.close();
+    if (this.#isCopy) await removeCopy(this.path);
+  }
+
+  /** One at a time, and none after one that has failed. */
+  async #write(write: () => Promise<void>): Promise<void> {
+    const writing = this.#writeAfter(this.#writing, write);
+    this.#writing = Promise.allSettled([writing]);
+    await writing;
+  }
+
+  async #writeAfter(before: Promise<unknown>, write: () => Promise<void>): Promise<void> {
+    await before;
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      await write();
+    } catch (error) {
+      this.#failure = error as Error;
+      throw error;
+    }
   }
 
   #wrote(bytes: number): void {
@@ -177,6 +210,33 @@ export class LevelTable implements OrderedTable {
     this.#measuredBytes = await directoryBytes(this.path);
     this.#writtenBytes -= written;
   }
+}
+
+/** Rejects with DataDirectoryError or BackendDamagedError. */
+async function openLevel(path: string): Promise<Level> {
+  await checkLevelLogs(path);
+  const level: Level = new ClassicLevel<string, Uint8Array>(path, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    compression: true,
+    cacheSize: BLOCK_CACHE_BYTES,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
+  try {
+    await level.open();
+  } catch (error) {
+    throw openError(path, error);
+  }
+  return level;
+}
+
+/** Within the table's directory: LevelDB leaves alone what is not named like a file of its own. */
+function copyPath(path: string): string {
+  return `${path}/reading`;
+}
+
+async function removeCopy(path: string): Promise<void> {
+  await rm(copyPath(path), { recursive: true, force: true });
 }
 
 /** Bytes of the files in a directory. Files that vanish meanwhile count nothing. */

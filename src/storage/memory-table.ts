@@ -21,6 +21,9 @@ export class MemoryTable implements OrderedTable {
   #unflushed: (readonly Write[])[] = [];
   #hasCrashed = false;
   #writeFailure: Error | undefined;
+  /** What has failed first since it was opened. */
+  #failure: Error | undefined;
+  readonly #views = new Set<TableView>();
   #gate: Promise<void> | undefined;
 
   // ---- What a test does to it ----
@@ -36,8 +39,8 @@ export class MemoryTable implements OrderedTable {
     return next;
   }
 
-  /** Every batch written from now on fails with this. */
-  failWrites(error: Error): void {
+  /** Every batch and flush from now on fails with this; or does so no more, once the table has been reopened. */
+  failWrites(error: Error | undefined): void {
     this.#writeFailure = error;
   }
 
@@ -76,8 +79,7 @@ export class MemoryTable implements OrderedTable {
       delete: (key) => void writes.push([key, undefined]),
       write: async () => {
         await (this.#gate ?? Promise.resolve());
-        if (this.#writeFailure !== undefined) throw this.#writeFailure;
-        this.#checkPower();
+        this.#checkWritable();
         apply(this.#rows, writes);
         this.#unflushed.push(writes);
       },
@@ -94,7 +96,7 @@ export class MemoryTable implements OrderedTable {
     const check = (): void => {
       if (!isOpen) throw new Error('the view is closed');
     };
-    return {
+    const view: TableView = {
       get: (key) => {
         check();
         return now.get(key)?.slice();
@@ -108,19 +110,30 @@ export class MemoryTable implements OrderedTable {
       },
       close: async () => {
         isOpen = false;
+        this.#views.delete(view);
         await Promise.resolve();
       },
     };
+    this.#views.add(view);
+    return view;
   }
 
   async flush(): Promise<void> {
     const count = this.#unflushed.length;
     await Promise.resolve();
-    this.#checkPower();
+    this.#checkWritable();
     for (const writes of this.#unflushed.splice(0, count)) apply(this.#durable, writes);
   }
 
-  #checkPower(): void {
+  async reopen(): Promise<void> {
+    for (const view of this.#views) await view.close();
+    if (this.#writeFailure !== undefined) throw this.#writeFailure;
+    this.#failure = undefined;
+  }
+
+  #checkWritable(): void {
+    this.#failure ??= this.#writeFailure;
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#hasCrashed) throw new Error('the table has crashed');
   }
 

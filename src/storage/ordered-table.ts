@@ -9,10 +9,10 @@ export type Row = readonly [key: string, value: Bytes];
 
 /** Writes that become visible together, or not at all. */
 export interface TableBatch {
-  /** Copies key and value at once. */
+  /** The value is not to be changed afterwards. */
   put(key: string, value: Bytes): void;
   delete(key: string): void;
-  /** Resolves when the batch can be read. To be called once; one batch at a time. */
+  /** Resolves when the batch can be read. To be called once, and again if it has failed and the table was reopened; one batch at a time. */
   write(): Promise<void>;
 }
 
@@ -38,6 +38,11 @@ export interface OrderedTable {
   view(): TableView;
   /** Resolves when all batches written before are durable. */
   flush(): Promise<void>;
+  /**
+   * Makes a table writable again of which a batch or a flush has failed; until then every other one fails, too. It holds the batches that were
+   * written, and perhaps the one that failed. It can be read all the while; its views end. If it rejects, it can be read and reopened still.
+   */
+  reopen(): Promise<void>;
   /** Bytes on disk, as of some batches ago. */
   sizeBytes(): number;
   close(): Promise<void>;

@@ -9,10 +9,13 @@
  *
  * Reading. The cache has everything that is not written yet; then the disk is asked. So a read sees all writes before it.
  *
+ * A full disk. The batch that it has no room for stays, the next ones gather behind it, and now and then the table is opened anew and the batch
+ * written again. Meanwhile it can be read, and nothing that waits for the disk begins.
+ *
  * Start. scan() checks each record against its CRC, and in the end their number and the sum of their hashes against the summary.
  */
 
-import { type Bytes, present, type Timer } from '../base/index.ts';
+import { type Bytes, equalBytes, present, type Timer } from '../base/index.ts';
 import type { ScannedRecord, StoreMark } from '../mvcc/index.ts';
 import {
   type Applied,
@@ -58,6 +61,8 @@ export const UNWRITTEN_BYTES_MAX: number = 16 * 1024 * 1024;
  */
 export const BATCH_BYTES_ENOUGH: number = 256 * 1024;
 export const BATCH_INTERVAL_MS = 100;
+/** Between two looks whether a full disk has room again. */
+export const ROOM_RETRY_MS = 2000;
 /** What a record costs in the batch and the cache besides its value. */
 const RECORD_OVERHEAD_BYTES = 64;
 
@@ -71,8 +76,16 @@ const EMPTY_SUMMARY: Summary = {
 
 interface Waiting {
   readonly ready: () => boolean;
+  /** Rejects when the disk is full: there is no telling how long it would be. */
+  readonly isImpatient: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+}
+
+interface PendingBatch {
+  readonly batch: TableBatch;
+  readonly number: number;
+  readonly summary: Bytes;
 }
 
 export class RecordBackend implements DurableBackend {
@@ -108,6 +121,13 @@ export class RecordBackend implements DurableBackend {
   readonly #snapshots = new Set<TableSnapshot>();
   /** Asked for and not open yet. */
   #snapshotsAsked = 0;
+  /** As the table has it. */
+  #writtenSummary: Bytes | undefined;
+  /** What the disk had no room for. */
+  #full: Error | undefined;
+  /** Runs until there may be room again. */
+  #retry: Timer | undefined;
+  #reopening: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
   #closed = false;
 
@@ -123,6 +143,7 @@ export class RecordBackend implements DurableBackend {
     this.#count = found.count;
     this.#hashSum = found.hashSum;
     this.#bytes = found.bytes;
+    this.#writtenSummary = table.get(SUMMARY_KEY);
     this.#batch = table.batch();
   }
 
@@ -262,11 +283,14 @@ export class RecordBackend implements DurableBackend {
   async checkpoint(): Promise<Applied> {
     const applied = this.#applied;
     const number = this.#committedNumber;
-    await this.#until(() => this.#writtenNumber >= number);
+    await this.#until(() => this.#writtenNumber >= number, true);
     try {
       await this.#table.flush();
     } catch (error) {
-      throw this.#fail(new BackendFailedError(error));
+      const failure = new BackendFailedError(error);
+      // The next batch finds the same.
+      if (failure.isOutOfSpace && this.#options.clock !== undefined) throw failure;
+      throw this.#fail(failure);
     }
     return applied;
   }
@@ -278,7 +302,7 @@ export class RecordBackend implements DurableBackend {
     this.#snapshotsAsked++;
     try {
       const number = this.#committedNumber;
-      await this.#until(() => this.#writtenNumber >= number);
+      await this.#until(() => this.#writtenNumber >= number, true);
     } finally {
       this.#snapshotsAsked--;
     }
@@ -312,8 +336,10 @@ export class RecordBackend implements DurableBackend {
     if (this.#closed) return;
     this.#closed = true;
     // If it fails now, onFailure is told, as at any other time.
-    await Promise.allSettled([this.#until(() => !this.#isWriting && !(this.#isDirty && this.#isCommitted))]);
+    await Promise.allSettled([this.#until(() => !this.#isWriting && !(this.#isDirty && this.#isCommitted), true)]);
     this.#gathering?.cancel();
+    this.#retry?.cancel();
+    await Promise.allSettled([this.#reopening]);
     this.#failure ??= new BackendFailedError('it is closed');
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#table.close();
@@ -351,7 +377,8 @@ export class RecordBackend implements DurableBackend {
     const batch = this.#batch;
     const number = this.#batchNumber;
     failpoints?.hit('commitBeforePreCommitHook');
-    batch.put(SUMMARY_KEY, encodeSummary(this.#summary()));
+    const summary = encodeSummary(this.#summary());
+    batch.put(SUMMARY_KEY, summary);
     failpoints?.hit('commitAfterPreCommitHook');
     failpoints?.hit('beforeStartDBTxn');
     this.#batch = this.#table.batch();
@@ -361,7 +388,7 @@ export class RecordBackend implements DurableBackend {
     this.#batchBytes = 0;
     this.#isDirty = false;
     this.#isWriting = true;
-    void this.#write(batch, number);
+    void this.#write({ batch, number, summary });
   }
 
   #mayGather(): boolean {
@@ -377,27 +404,68 @@ export class RecordBackend implements DurableBackend {
   }
 
   /** Never rejects: what goes wrong becomes the backend's failure. */
-  async #write(batch: TableBatch, number: number): Promise<void> {
+  async #write(pending: PendingBatch): Promise<void> {
     const begun = performance.now();
     const { failpoints } = this.#options;
     try {
       const text = await failpoints?.reach('beforeCommit');
       if (text !== undefined) throw new Error(`failpoint beforeCommit: ${text}`);
-      await batch.write();
+      await pending.batch.write();
       await failpoints?.reach('afterCommit');
     } catch (error) {
-      this.#isWriting = false;
-      this.#fail(new BackendFailedError(error));
+      this.#writeFailed(pending, error);
       return;
     }
     this.#options.onCommit?.((performance.now() - begun) / 1000);
-    this.#written(number);
+    this.#written(pending);
   }
 
-  #written(number: number): void {
+  #writeFailed(pending: PendingBatch, error: unknown): void {
+    const failure = new BackendFailedError(error);
+    const { clock } = this.#options;
+    if (!failure.isOutOfSpace || clock === undefined) {
+      this.#isWriting = false;
+      this.#fail(error instanceof BackendDamagedError ? error : failure);
+      return;
+    }
+    this.#setFull(failure);
+    if (this.#closed) return;
+    this.#retry = clock.after(ROOM_RETRY_MS, () => {
+      this.#reopening = this.#writeAgain(pending);
+    });
+  }
+
+  /** Never rejects. */
+  async #writeAgain(pending: PendingBatch): Promise<void> {
+    try {
+      await this.#table.reopen();
+      // A failed batch may have been written none the less; all before it must be there.
+      const found = this.#table.get(SUMMARY_KEY);
+      if (!isSame(found, this.#writtenSummary) && !isSame(found, pending.summary)) {
+        throw new BackendDamagedError(this.#table.path, 'after the disk had been full it was not as it was written');
+      }
+      await pending.batch.write();
+    } catch (error) {
+      this.#writeFailed(pending, error);
+      return;
+    }
+    this.#setFull(undefined);
+    this.#written(pending);
+  }
+
+  #setFull(failure: Error | undefined): void {
+    const isChange = (this.#full === undefined) !== (failure === undefined);
+    this.#full = failure;
+    if (!isChange) return;
+    this.#wake();
+    this.#options.onSpaceChange?.(failure !== undefined);
+  }
+
+  #written({ number, summary }: PendingBatch): void {
     this.#isWriting = false;
     this.#writingBytes = 0;
     this.#writtenNumber = number;
+    this.#writtenSummary = summary;
     this.#cache.written(number);
     this.#writeNext();
     this.#wake();
@@ -413,10 +481,11 @@ export class RecordBackend implements DurableBackend {
     };
   }
 
-  #until(ready: () => boolean): Promise<void> {
+  #until(ready: () => boolean, isImpatient = false): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (ready()) return Promise.resolve();
-    const done = new Promise<void>((resolve, reject) => this.#waiting.push({ ready, resolve, reject }));
+    if (isImpatient && this.#full !== undefined) return Promise.reject(this.#full);
+    const done = new Promise<void>((resolve, reject) => this.#waiting.push({ ready, isImpatient, resolve, reject }));
     this.#writeNext();
     return done;
   }
@@ -427,6 +496,7 @@ export class RecordBackend implements DurableBackend {
     for (const each of waiting) {
       if (this.#failure !== undefined) each.reject(this.#failure);
       else if (each.ready()) each.resolve();
+      else if (each.isImpatient && this.#full !== undefined) each.reject(this.#full);
       else this.#waiting.push(each);
     }
   }
@@ -440,6 +510,10 @@ export class RecordBackend implements DurableBackend {
     }
     return this.#failure;
   }
+}
+
+function isSame(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equalBytes(a, b);
 }
 
 async function readSummary(table: OrderedTable): Promise<Summary> {

@@ -173,7 +173,10 @@ export class StoreDirectory {
     const onFailure = (error: Error): void => {
       if (this.#name === name) this.#options.backend.onFailure(error);
     };
-    return RecordBackend.open(table, { ...this.#options.backend, onFailure });
+    const onSpaceChange = (isFull: boolean): void => {
+      if (this.#name === name) this.#options.backend.onSpaceChange?.(isFull);
+    };
+    return RecordBackend.open(table, { ...this.#options.backend, onFailure, onSpaceChange });
   }
 
   /** One after the other; none after one that has failed. */

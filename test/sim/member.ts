@@ -28,7 +28,7 @@ import type { Trace } from './trace.ts';
 
 export const CLUSTER_ID = 0xc1n;
 
-const CALM: DiskMood = { syncMsMax: 1, batchMsMax: 1, syncFails: false, batchesFail: false };
+const CALM: DiskMood = { syncMsMax: 1, batchMsMax: 1, syncFails: false, batchesFail: false, storeIsFull: false };
 
 /** What the member sees of the world, and the world of the member. */
 export interface Surroundings {
@@ -247,6 +247,8 @@ export class SimulatedMember {
     this.#isShort = bytes !== Number.POSITIVE_INFINITY;
     if (this.life !== undefined && this.#isShort) this.life.isExcused = true;
     this.#disk.setFreeBytes(bytes);
+    // Half the time the store is on the same disk.
+    this.mood.storeIsFull = this.#isShort && bytes % 2 === 0;
   }
 
   /** What it says of itself; undefined while it does not run. */
@@ -291,10 +293,14 @@ export class SimulatedMember {
       wal: {
         segmentBytes: this.#around.settings.segmentBytes,
         clock: life.clock,
-        onSpaceChange: (isShort) => hears.logSpaceChanged(isShort),
+        onSpaceChange: (isShort) => hears.spaceChanged('write-ahead log', isShort),
       },
       tables: new SlowTables(this.#tables, options),
-      backend: { onFailure: (error) => hears.storeFailed(error), clock: life.clock },
+      backend: {
+        onFailure: (error) => hears.storeFailed(error),
+        onSpaceChange: (isFull) => hears.spaceChanged('store', isFull),
+        clock: life.clock,
+      },
     });
     this.#guard(() => this.log.opened(directory));
     return directory;

@@ -15,6 +15,8 @@ export interface DiskMood {
   syncFails: boolean;
   /** Every batch of the store fails. */
   batchesFail: boolean;
+  /** The disk has no room for batches of the store. */
+  storeIsFull: boolean;
 }
 
 export interface SlowDiskOptions {
@@ -28,6 +30,10 @@ export interface SlowDiskOptions {
 function takes({ clock, prng }: SlowDiskOptions, msMax: number): Promise<void> {
   // Tenths of a millisecond: seldom the same moment as something else.
   return new Promise((resolve) => void clock.after(below(prng, msMax * 10 + 1) / 10, resolve));
+}
+
+function noSpace(): Error {
+  return Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
 /** For what takes no time: a process that has ended in the middle of a turn goes no further. */
@@ -113,6 +119,14 @@ export class SlowTables implements Tables {
     await stillAlive(this.#options);
     const table = await this.#tables.open(path);
     const options = this.#options;
+    // As LevelDB does, it refuses everything once something has failed.
+    let hasFailed = false;
+    const write = async (msMax: number, what: () => Promise<void>): Promise<void> => {
+      await takes(options, msMax);
+      hasFailed ||= options.mood.storeIsFull;
+      if (hasFailed) throw noSpace();
+      await what();
+    };
     return {
       path,
       get: (key) => table.get(key),
@@ -126,19 +140,22 @@ export class SlowTables implements Tables {
         return {
           put: (key, value) => batch.put(key, value),
           delete: (key) => batch.delete(key),
-          write: async () => {
-            await takes(options, options.mood.batchMsMax);
-            if (options.mood.batchesFail) {
-              options.failed('batch');
-              throw new Error('input/output error');
-            }
-            await batch.write();
-          },
+          write: () =>
+            write(options.mood.batchMsMax, async () => {
+              if (options.mood.batchesFail) {
+                options.failed('batch');
+                throw new Error('input/output error');
+              }
+              await batch.write();
+            }),
         };
       },
-      flush: async () => {
+      flush: () => write(options.mood.syncMsMax, () => table.flush()),
+      reopen: async () => {
         await takes(options, options.mood.syncMsMax);
-        await table.flush();
+        if (options.mood.storeIsFull) throw noSpace();
+        await table.reopen();
+        hasFailed = false;
       },
     };
   }

@@ -10,14 +10,17 @@ import {
   LevelTable,
   MemoryTable,
   RecordBackend,
+  ROOM_RETRY_MS,
 } from '../../src/storage/index.ts';
-import { encodeChecked, recordKey } from '../../src/storage/record-encoding.ts';
+import { encodeChecked, recordKey, SUMMARY_KEY } from '../../src/storage/record-encoding.ts';
 import { backendSuite, bytes, scanned, text } from '../suites/backend.suite.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary-directory.ts';
 
 const onFailure = (error: Error): void => {
   throw error;
 };
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 backendSuite('LevelDB', async () => {
   const directory = await makeTemporaryDirectory();
@@ -291,4 +294,80 @@ test('with a clock, what is committed gathers until it is due, enough, or waited
   expect(await commit(8)).toBe(6);
   await backend.close();
   expect(table.get(recordKey(8, 0)), 'nothing committed is left behind').toBeDefined();
+});
+
+const NO_SPACE = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+
+test('a full disk is waited for: what is written and read goes on in memory, and is on disk when there is room again', async () => {
+  const clock = new SimulatedClock();
+  const table = new MemoryTable();
+  const told: boolean[] = [];
+  const backend = await RecordBackend.open(table, {
+    onFailure,
+    onSpaceChange: (isFull) => void told.push(isFull),
+    clock,
+  });
+  const put = (main: number): void => {
+    backend.putRecord(main, 0, false, bytes(`v${main}`));
+    backend.commit({ index: main, term: 1 });
+  };
+  put(2);
+  await backend.checkpoint();
+  put(3);
+  table.failWrites(NO_SPACE);
+  await expect(backend.checkpoint()).rejects.toThrow('no space left');
+  expect(told).toEqual([true]);
+  await expect(backend.snapshot(), 'nobody knows how long it would take').rejects.toThrow(BackendFailedError);
+  for (let main = 4; main < 10; main++) put(main);
+  for (const main of [2, 3, 9]) expect(text(backend.getRecord(main, 0))).toBe(`v${main}`);
+
+  clock.advance(ROOM_RETRY_MS);
+  await turn();
+  expect(told).toEqual([true]);
+  table.failWrites(undefined);
+  await turn();
+  expect(table.get(recordKey(3, 0)), 'it is not looked all the time').toBeUndefined();
+  clock.advance(ROOM_RETRY_MS);
+  await turn();
+  expect(told).toEqual([true, false]);
+  expect((await backend.checkpoint()).index).toBe(9);
+  await backend.close();
+  expect(await scanOf(table)).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((main) => `${main}.0 v${main}`));
+});
+
+test('closing does not wait for a full disk: the log has it', async () => {
+  const clock = new SimulatedClock();
+  const table = new MemoryTable();
+  const backend = await RecordBackend.open(table, { onFailure, clock });
+  table.failWrites(NO_SPACE);
+  backend.putRecord(2, 0, false, bytes('a'));
+  backend.commit({ index: 1, term: 1 });
+  await expect(backend.checkpoint()).rejects.toThrow('no space left');
+  await backend.close();
+  expect(clock.nextAt(), 'no timer is left').toBeUndefined();
+  expect(await scanOf(table)).toEqual([]);
+});
+
+test('a store that has lost a batch while the disk was full ends the backend', async () => {
+  const clock = new SimulatedClock();
+  const table = new MemoryTable();
+  const failures: Error[] = [];
+  const backend = await RecordBackend.open(table, { onFailure: (error) => failures.push(error), clock });
+  backend.putRecord(2, 0, false, bytes('a'));
+  backend.commit({ index: 1, term: 1 });
+  await backend.checkpoint();
+  const before = table.get(SUMMARY_KEY);
+  backend.putRecord(3, 0, false, bytes('b'));
+  backend.commit({ index: 2, term: 1 });
+  await backend.checkpoint();
+  table.failWrites(NO_SPACE);
+  backend.putRecord(4, 0, false, bytes('c'));
+  backend.commit({ index: 3, term: 1 });
+  await expect(backend.checkpoint()).rejects.toThrow('no space left');
+  table.tamper(SUMMARY_KEY, before);
+  table.failWrites(undefined);
+  clock.advance(ROOM_RETRY_MS);
+  await turn();
+  expect(failures.map(({ name }) => name)).toEqual(['BackendDamagedError']);
+  await backend.close();
 });
