@@ -43,47 +43,59 @@ const SORT_ORDERS: readonly SortOrder[] = ['none', 'ascend', 'descend'];
 const SORT_TARGETS: readonly SortTarget[] = ['key', 'version', 'create', 'mod', 'value'];
 const COMPARE_RESULTS: readonly CompareResult[] = ['equal', 'greater', 'less', 'notEqual'];
 
-/** RangeRequest's fields from here to the last are all plain numbers. */
-const RANGE_NUMBERS_FROM = 3;
-const RANGE_NUMBERS_TO = 13;
-
 export function decodeRange(bytes: Bytes): RangeOperation {
   let key: Key = '';
   let rangeEnd: Key = '';
-  /** By field. */
-  const numbers: number[] = [];
+  let limit = 0;
+  let revision = 0;
+  let order = 0;
+  let target = 0;
+  let serializable = false;
+  let keysOnly = false;
+  let countOnly = false;
+  let minModRevision = 0;
+  let maxModRevision = 0;
+  let minCreateRevision = 0;
+  let maxCreateRevision = 0;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     const { field } = reader;
     if (field === 1) key = reader.key();
     else if (field === 2) rangeEnd = reader.key();
-    else if (field >= RANGE_NUMBERS_FROM && field <= RANGE_NUMBERS_TO) numbers[field] = reader.number();
+    else if (field === 3) limit = reader.number();
+    else if (field === 4) revision = reader.number();
+    else if (field === 5) order = reader.number();
+    else if (field === 6) target = reader.number();
+    else if (field === 7) serializable = reader.bool();
+    else if (field === 8) keysOnly = reader.bool();
+    else if (field === 9) countOnly = reader.bool();
+    else if (field === 10) minModRevision = reader.number();
+    else if (field === 11) maxModRevision = reader.number();
+    else if (field === 12) minCreateRevision = reader.number();
+    else if (field === 13) maxCreateRevision = reader.number();
     else reader.skip();
   }
-  const number = (field: number): number => numbers[field] ?? 0;
-  const bool = (field: number): boolean => number(field) !== 0;
+  const sortOrder = SORT_ORDERS[order];
+  const sortTarget = SORT_TARGETS[target];
+  if (sortOrder === undefined || sortTarget === undefined) {
+    throw new RequestError(key === '' ? 'emptyKey' : 'invalidSortOption');
+  }
   return {
     kind: 'range',
     range: rangeOf(key, rangeEnd),
     // A negative limit is none.
-    limit: Math.max(number(3), 0),
-    revision: number(4),
-    ...sortOf(key, number(5), number(6)),
-    serializable: bool(7),
-    keysOnly: bool(8),
-    countOnly: bool(9),
-    minModRevision: number(10),
-    maxModRevision: number(11),
-    minCreateRevision: number(12),
-    maxCreateRevision: number(13),
+    limit: Math.max(limit, 0),
+    revision,
+    sortOrder,
+    sortTarget,
+    serializable,
+    keysOnly,
+    countOnly,
+    minModRevision,
+    maxModRevision,
+    minCreateRevision,
+    maxCreateRevision,
   };
-}
-
-function sortOf(key: Key, order: number, target: number): { sortOrder: SortOrder; sortTarget: SortTarget } {
-  const sortOrder = SORT_ORDERS[order];
-  const sortTarget = SORT_TARGETS[target];
-  if (sortOrder !== undefined && sortTarget !== undefined) return { sortOrder, sortTarget };
-  throw new RequestError(key === '' ? 'emptyKey' : 'invalidSortOption');
 }
 
 export function decodePut(bytes: Bytes): PutOperation {

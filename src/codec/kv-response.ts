@@ -169,7 +169,9 @@ function writeKeyValue(writer: ProtoWriter, field: number, kv: Bytes | undefined
 function expectedBytes(kvs: readonly Bytes[]): number {
   let bytes = HEADER_BYTES;
   // Beyond a chunk's size the guess does not matter.
-  for (const kv of kvs.slice(0, EXPECTED_KEY_VALUES_MAX))
-    bytes += KEY_VALUE_PREFIX_BYTES + (kv.length < PIECE_BYTES_MIN ? kv.length : 0);
+  for (let i = 0; i < kvs.length && i < EXPECTED_KEY_VALUES_MAX; i++) {
+    const { length } = kvs[i] as Bytes;
+    bytes += KEY_VALUE_PREFIX_BYTES + (length < PIECE_BYTES_MIN ? length : 0);
+  }
   return bytes;
 }

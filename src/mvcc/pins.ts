@@ -6,23 +6,22 @@
 import { assert } from '../base/index.ts';
 
 export class Pins {
-  /** Readers of each revision. As many entries as reads under way, so a look at all of them is cheap. */
-  readonly #readers = new Map<number, number>();
+  /** The revision of each reader, in any order. As many as reads under way, so a look at all of them is cheap. */
+  readonly #pinned: number[] = [];
 
   add(revision: number): void {
-    this.#readers.set(revision, (this.#readers.get(revision) ?? 0) + 1);
+    this.#pinned.push(revision);
   }
 
   remove(revision: number): void {
-    const readers = this.#readers.get(revision) ?? 0;
-    assert(readers > 0, `no reader at revision ${revision}`);
-    if (readers === 1) this.#readers.delete(revision);
-    else this.#readers.set(revision, readers - 1);
+    const at = this.#pinned.lastIndexOf(revision);
+    const last = this.#pinned.pop();
+    assert(at >= 0 && last !== undefined, 'whoever lets go of a revision reads at it');
+    if (at < this.#pinned.length) this.#pinned[at] = last;
   }
 
   /** Whether someone reads at a revision below `revision`. */
   anyBelow(revision: number): boolean {
-    for (const pinned of this.#readers.keys()) if (pinned < revision) return true;
-    return false;
+    return this.#pinned.some((pinned) => pinned < revision);
   }
 }

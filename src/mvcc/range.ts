@@ -2,7 +2,7 @@
  * One range read, in slices: at a revision chosen when it begins, whatever is written or compacted while it is under way.
  *
  *     walk     the index, key by key: count, filter, and note where the rows are
- *     fetch    the records of the rows that are wanted, in the order that is wanted
+ *     fetch    the records of the rows that are wanted, in the order that is wanted; if that is the order of keys, while walking
  *
  * Almost everything that a range can be sorted and filtered by is in the index, so no record is read but those that go into
  * the answer; only a sort by value reads them all. What etcd does, and clients may have come to rely on:
@@ -40,9 +40,10 @@ export class RangeReading {
   readonly #newest: number;
   /** The revision read at. */
   readonly #at: number;
+  /** Rows are wanted in the order in which the walk comes to them: nothing is gathered. */
+  readonly #isInOrder: boolean;
   /** Rows that are gathered while walking; 0 for all. */
   readonly #gatherMax: number;
-  readonly #end: Key;
   /** The next key to look at; undefined when the walk is done. */
   #from: Key | undefined;
   #count = 0;
@@ -64,10 +65,10 @@ export class RangeReading {
     this.#operation = operation;
     this.#newest = newest;
     this.#at = state.revisionToRead(operation.revision, newest);
+    this.#isInOrder = operation.sortTarget === 'key' && operation.sortOrder !== 'descend';
     this.#gatherMax =
       operation.limit > 0 && operation.sortOrder === 'none' && !isFiltered(operation) ? operation.limit + 1 : 0;
     this.#from = operation.range.key;
-    this.#end = operation.range.end ?? `${operation.range.key}\0`;
     const wantedMax = operation.limit > 0 ? operation.limit + 1 : Number.POSITIVE_INFINITY;
     this.#sort = operation.sortTarget === 'key' ? undefined : new SlicedSort(comparison(operation), wantedMax);
     state.pins.add(this.#at);
@@ -78,7 +79,7 @@ export class RangeReading {
   step(rowsMax: number): boolean {
     if (this.#done) return true;
     const left = this.#from === undefined ? rowsMax : this.#walk(this.#from, rowsMax);
-    if (this.#from === undefined) this.#done = this.#operation.countOnly || this.#fetch(left);
+    if (this.#from === undefined) this.#done = this.#operation.countOnly || this.#isInOrder || this.#fetch(left);
     if (this.#done) this.close();
     return this.#done;
   }
@@ -105,10 +106,16 @@ export class RangeReading {
 
   /** Returns how many of `rowsMax` are left. */
   #walk(from: Key, rowsMax: number): number {
+    const { end } = this.#operation.range;
+    this.#from = undefined;
+    if (end === undefined) {
+      const index = this.#state.index.get(from);
+      if (index !== undefined) this.#look(from, index);
+      return rowsMax - 1;
+    }
     let left = rowsMax;
     let bytes = 0;
-    this.#from = undefined;
-    this.#state.index.visit(from, this.#end, (key, index) => {
+    this.#state.index.visit(from, end, (key, index) => {
       if (left <= 0 || bytes >= STEP_BYTES_MAX) {
         this.#from = key;
         return false;
@@ -126,6 +133,7 @@ export class RangeReading {
     if (revision === undefined) return 0;
     this.#count++;
     if (this.#operation.countOnly || !passes(this.#operation, revision)) return 0;
+    if (this.#isInOrder) return this.#take(key, revision);
     const gathered = this.#sort === undefined ? this.#rows.length : this.#sort.length;
     if (this.#gatherMax > 0 && gathered === this.#gatherMax) return 0;
     if (this.#sort === undefined) {
@@ -148,9 +156,7 @@ export class RangeReading {
       }
       const row = this.#next();
       if (row === undefined) return true;
-      const kv = this.#keyValue(row);
-      bytes += kv.length;
-      this.#kvs.push(kv);
+      bytes += this.#add(row.key, row.revision);
     }
     return false;
   }
@@ -161,7 +167,21 @@ export class RangeReading {
     return this.#rows[this.#operation.sortOrder === 'descend' ? this.#rows.length - 1 - at : at];
   }
 
-  #keyValue({ key, revision }: Row): Bytes {
+  /** Fetches a row where it is found. Returns the bytes that had to be read for it. */
+  #take(key: Key, revision: KeyRevision): number {
+    const { limit } = this.#operation;
+    this.#more = limit > 0 && this.#kvs.length === limit;
+    return this.#more ? 0 : this.#add(key, revision);
+  }
+
+  /** Adds a row's pair to the answer. Returns its bytes. */
+  #add(key: Key, revision: KeyRevision): number {
+    const kv = this.#keyValue(key, revision);
+    this.#kvs.push(kv);
+    return kv.length;
+  }
+
+  #keyValue(key: Key, revision: KeyRevision): Bytes {
     const { keysOnly, sortTarget } = this.#operation;
     if (!keysOnly) return this.#state.record(revision);
     if (sortTarget === 'value')

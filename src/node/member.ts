@@ -100,8 +100,8 @@ export interface Member {
   propose(proposal: Proposal): Promise<Outcome>;
   /** Resolves when this member's store holds everything that had been acknowledged before the call. */
   readIndex(): Promise<void>;
-  /** Reads the store as it is, in slices. Read linearizably by calling readIndex first. */
-  range(operation: RangeOperation): Promise<RangeResult>;
+  /** Reads the store as it is: at once if that is soon done, else in slices. Read linearizably by calling readIndex first. Throws or rejects. */
+  range(operation: RangeOperation): RangeResult | Promise<RangeResult>;
   /** A transaction that only reads. */
   readTxn(operation: TxnOperation): Promise<TxnResult>;
   hashKv(revision: number): Promise<HashAt>;

@@ -399,9 +399,9 @@ export class Node implements Member, LogOwner {
     await this.#reader.readIndex();
   }
 
-  async range(operation: RangeOperation): Promise<RangeResult> {
+  range(operation: RangeOperation): RangeResult | Promise<RangeResult> {
     if (this.#reader === undefined) throw new RequestError('noLeader');
-    return await this.#reader.range(operation);
+    return this.#reader.range(operation);
   }
 
   readTxn(operation: TxnOperation): Promise<TxnResult> {

@@ -4,7 +4,7 @@
  */
 
 import { type Clock, RequestError } from '../base/index.ts';
-import type { RangeOperation, RangeResult } from '../mvcc/index.ts';
+import type { RangeOperation, RangeReading, RangeResult } from '../mvcc/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import type { Applier } from './applier.ts';
 import type { ReplicatedLog } from './log.ts';
@@ -60,24 +60,44 @@ export class Reader {
     await this.#applier.reached(await this.#log.readIndex());
   }
 
-  async range(operation: RangeOperation): Promise<RangeResult> {
+  /** At once if one slice is enough. Throws or rejects with RequestError futureRevision, compacted. */
+  range(operation: RangeOperation): RangeResult | Promise<RangeResult> {
     const started = this.#clock.now();
-    let ok = false;
     const read = this.#state.store.rangeSlices(operation);
     this.open++;
+    let isDone = false;
     try {
-      let until = this.#clock.now() + SLICE_MS;
-      while (!read.step(STEP_ROWS)) {
-        if (this.#clock.now() < until) continue;
-        await nextTurn(this.#clock);
-        until = this.#clock.now() + SLICE_MS;
-      }
+      isDone = this.#slice(read, started);
+    } catch (error) {
+      this.#ended(read, started, false);
+      throw error;
+    }
+    if (!isDone) return this.#inSlices(read, started);
+    this.#ended(read, started, true);
+    return read.result();
+  }
+
+  async #inSlices(read: RangeReading, started: number): Promise<RangeResult> {
+    let ok = false;
+    try {
+      do await nextTurn(this.#clock);
+      while (!this.#slice(read, this.#clock.now()));
       ok = true;
       return read.result();
     } finally {
-      this.open--;
-      this.#observe((this.#clock.now() - started) / 1000, ok);
-      read.close();
+      this.#ended(read, started, ok);
     }
+  }
+
+  /** Reads on for as long as one may hold the loop, from `now` on. True: it is done. */
+  #slice(read: RangeReading, now: number): boolean {
+    while (!read.step(STEP_ROWS)) if (this.#clock.now() >= now + SLICE_MS) return false;
+    return true;
+  }
+
+  #ended(read: RangeReading, started: number, ok: boolean): void {
+    this.open--;
+    this.#observe((this.#clock.now() - started) / 1000, ok);
+    read.close();
   }
 }

@@ -6,6 +6,7 @@
  *     range      decode -> check -> readIndex -> range -> encode
  */
 
+import type { Caller } from '../auth/index.ts';
 import { type Bytes, type Failpoints, RequestError } from '../base/index.ts';
 import {
   type CompactionOperation,
@@ -20,7 +21,7 @@ import {
   encodeTxnResponse,
 } from '../codec/index.ts';
 import { checkTxnRead } from '../machine/index.ts';
-import type { Operation, TxnOperation } from '../mvcc/index.ts';
+import type { Operation, RangeOperation, RangeResult, TxnOperation } from '../mvcc/index.ts';
 import type { Member, Outcome, Proposal } from '../node/index.ts';
 import type { CallContext, Message, Method } from '../wire/index.ts';
 import type { Callers } from './auth/callers.ts';
@@ -62,16 +63,25 @@ class KvService {
     this.#member = options.member;
   }
 
-  async range(request: Bytes, call: CallContext): Promise<Message> {
+  /** Like put no async function: most serializable ranges are answered within the call. */
+  range(request: Bytes, call: CallContext): Message | Promise<Message> {
     const operation = decodeRange(request);
     checkRange(operation);
-    if (!operation.serializable) {
-      if (this.#member.isLearner) throw new RequestError('notSupportedForLearner');
-      await this.#member.readIndex();
-    }
+    if (operation.serializable) return this.#rangeHere(operation, call);
+    if (this.#member.isLearner) throw new RequestError('notSupportedForLearner');
+    return this.#member.readIndex().then(() => this.#rangeHere(operation, call));
+  }
+
+  #rangeHere(operation: RangeOperation, call: CallContext): Message | Promise<Message> {
     const caller = this.#options.callers.of(call);
     this.#member.auth.check(caller, 'read', operation.range);
-    const result = await this.#member.range(operation);
+    const result = this.#member.range(operation);
+    return result instanceof Promise
+      ? result.then((late) => this.#rangeAnswer(caller, late))
+      : this.#rangeAnswer(caller, result);
+  }
+
+  #rangeAnswer(caller: Caller, result: RangeResult): Message | Promise<Message> {
     this.#member.auth.checkUnmoved(caller);
     return encodeRangeInSlices(headerOf(this.#member, result.revision), result);
   }

@@ -484,6 +484,7 @@ function unknownMethod(path: string): CallStatus {
 
 /** The header block in the payload of HEADERS, between the length of padding, a priority, and the padding. */
 function withoutPadding(flags: number, streamId: number, payload: Buffer): Buffer {
+  if ((flags & (FrameFlag.padded | FrameFlag.priority)) === 0) return payload;
   const isPadded = (flags & FrameFlag.padded) !== 0;
   const hasPriority = (flags & FrameFlag.priority) !== 0;
   const from = (isPadded ? 1 : 0) + (hasPriority ? 5 : 0);
