@@ -55,8 +55,17 @@ function idField(watchId: number): Bytes {
 /** Header fields that are kept, by revision: a revision is told to many streams, and a stream of the last few in a row. */
 const KEPT_HEADERS = 64;
 
-/** A body that goes to several watchers is put together once if it is smaller than this, to be copied in one go. */
+/** A body smaller than this is put together once, to be copied in one go for whoever is told. */
 const JOINED_BYTES_MAX = 2048;
+
+/** What was put together last: a put is told to many streams, one after the other. */
+interface Joined {
+  readonly events: WatchResponse['events'];
+  readonly prevKv: boolean;
+  /** It begins with this. */
+  readonly head: Bytes;
+  readonly body: Body;
+}
 
 interface KeptHeader {
   readonly revision: number;
@@ -68,6 +77,7 @@ interface KeptHeader {
 export type Body = readonly (readonly Bytes[])[];
 
 export class ResponseEncoder {
+  #last: Joined | undefined;
   readonly #from: HeaderSource;
   readonly #fragmentBytesMax: number;
   readonly #keptHeaders: (KeptHeader | undefined)[] = Array.from({ length: KEPT_HEADERS });
@@ -96,14 +106,18 @@ export class ResponseEncoder {
     const head = this.#headerField(revision);
     if (kind === 'compacted') return [[head, cancelledBy(compactRevision)]];
     const [watcher] = watchers;
+    const prevKv = watcher?.prevKv === true;
+    const last = this.#last;
+    if (last?.events === events && last.head === head && last.prevKv === prevKv) return last.body;
     const pieces = [head];
-    for (const event of events) pieces.push(event.encoded(watcher?.prevKv === true));
-    if (watchers.length > 1 || watcher?.fragment === true) {
-      const bytes = lengthOf(pieces);
-      if (bytes < JOINED_BYTES_MAX) return [[joined(pieces)]];
-      if (watcher?.fragment === true && bytes > this.#fragmentBytesMax) return this.#fragments(pieces);
+    for (const event of events) pieces.push(event.encoded(prevKv));
+    const bytes = lengthOf(pieces);
+    if (bytes < JOINED_BYTES_MAX) {
+      const body = [[joined(pieces)]];
+      this.#last = { events, prevKv, head, body };
+      return body;
     }
-    return [pieces];
+    return watcher?.fragment === true && bytes > this.#fragmentBytesMax ? this.#fragments(pieces) : [pieces];
   }
 
   /** The message to one of the watchers. */

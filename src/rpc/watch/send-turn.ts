@@ -11,6 +11,9 @@
 import type { Clock } from '../../base/index.ts';
 import { SLICE_MS } from '../../node/index.ts';
 
+/** Messages from one look at the clock to the next: a look costs as much as a small message. */
+export const MESSAGES_PER_LOOK = 16;
+
 export type SentKind = 'control' | 'progress' | 'events';
 
 /** What a stream has sent in its turn. */
@@ -71,6 +74,7 @@ export class SendTurn {
       }
       const stream = this.#due[this.#at++] as Sending;
       if (stream.sendLoop(this.#sent)) this.#due.push(stream);
+      if (this.#messages < MESSAGES_PER_LOOK && this.#at < this.#due.length) continue;
       const then = this.#clock.now();
       this.#tell((then - now) / 1000);
       now = then;
@@ -80,11 +84,16 @@ export class SendTurn {
     this.#isScheduled = false;
   }
 
-  /** A look at the clock for each message would cost more than most of them. */
+  /** Sent since the last look at the clock. */
+  get #messages(): number {
+    const { control, progress, responses } = this.#sent;
+    return control + progress + responses;
+  }
+
   #tell(seconds: number): void {
     const sent = this.#sent;
     const { control, progress, responses, events } = sent;
-    const each = seconds / (control + progress + responses);
+    const each = seconds / this.#messages;
     if (control > 0) this.#observe('control', each, control, 0);
     if (progress > 0) this.#observe('progress', each, progress, 0);
     if (responses > 0) this.#observe('events', each, responses, events);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Sending, SendTurn, type Sent } from '../../../src/rpc/watch/send-turn.ts';
+import { MESSAGES_PER_LOOK, type Sending, SendTurn, type Sent } from '../../../src/rpc/watch/send-turn.ts';
 import { microtasks } from './conversation.ts';
 
 const SLICE_MS = 2;
@@ -56,8 +56,14 @@ test('streams take turns, each with its share, in slices of time; and all that w
     fc.asyncProperty(streams, async (plan) => {
       let now = 0;
       let atTurnEnd: (() => void)[] = [];
+      let lookedMs = 0;
+      let sinceLook = 0;
       const clock = {
-        now: () => now,
+        now: () => {
+          sinceLook = 0;
+          lookedMs = now;
+          return now;
+        },
         wall: () => 0,
         after: (delayMs: number, fire: () => void) => {
           expect(delayMs).toBe(0);
@@ -77,8 +83,10 @@ test('streams take turns, each with its share, in slices of time; and all that w
       const all = plan.map(
         ({ messages, ms }, i) =>
           new FakeStream(`${i}`, messages, ms, (share, tookMs) => {
-            // Begun within the slice.
-            expect(now - begunMs).toBeLessThan(SLICE_MS);
+            // Begun within the slice, by a look at the clock not many messages ago.
+            expect(lookedMs - begunMs).toBeLessThan(SLICE_MS);
+            expect(sinceLook).toBeLessThan(MESSAGES_PER_LOOK);
+            sinceLook += Number(share.split(' ')[1]);
             now += tookMs;
             shares.push(share);
           }),
