@@ -104,8 +104,6 @@ class KeepAliveStream {
   #isHalfClosed = false;
   #isOver = false;
   #writable: (() => void) | undefined;
-  #over: () => void = () => undefined;
-  #failed: (error: unknown) => void = () => undefined;
 
   constructor({ member, clock }: LeaseOptions, stream: DuplexStream, call: CallContext) {
     this.#member = member;
@@ -114,16 +112,7 @@ class KeepAliveStream {
     this.#call = call;
   }
 
-  /** Resolves when the stream is over. Rejects with what a round came to. */
-  serve(): Promise<void> {
-    this.#open();
-    return new Promise((resolve, reject) => {
-      this.#over = resolve;
-      this.#failed = reject;
-    });
-  }
-
-  #open(): void {
+  serve(): void {
     this.#stream.onMessage((message) => this.#asked(message));
     this.#stream.onHalfClose(() => {
       this.#isHalfClosed = true;
@@ -159,7 +148,7 @@ class KeepAliveStream {
       if (this.#isHalfClosed) this.#end();
     } catch (error) {
       this.#isOver = true;
-      this.#failed(error);
+      this.#stream.fail(error);
     } finally {
       this.#isServing = false;
     }
@@ -200,6 +189,5 @@ class KeepAliveStream {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stream.end(status);
-    this.#over();
   }
 }

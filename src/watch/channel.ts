@@ -9,36 +9,29 @@
  * is one response here, and takes the room of one.
  */
 
-import { present } from '../base/index.ts';
 import { CHANNEL_BYTES_MAX, CHANNEL_RESPONSES_MAX, RESPONSE_WATCHERS_MAX } from './limits.ts';
 import type { SharedEvent } from './shared-event.ts';
 import type { WatchResponse } from './watch-response.ts';
 import type { Watcher } from './watcher.ts';
 
-/** Taken entries are cut off the front of the array when there are this many, and as many as are left. */
-const TAKEN_KEPT_MAX = 64;
-
-/** Room for the one response that most streams have at a time. An array that begins empty would make room for seventeen. */
-function oneRoom(): (Waiting | undefined)[] {
-  return [undefined];
-}
-
 /** While it waits, a response may gain and lose watchers. */
 export interface Waiting extends WatchResponse {
   readonly watchers: Watcher[];
+  /** What waits behind it. */
+  next: Waiting | undefined;
 }
 
 export class Channel {
-  #queue: (Waiting | undefined)[] = oneRoom();
-  /** The queue is from #head to #tail: what is before it has been taken, what is behind it is room that has been used before. */
-  #head = 0;
-  #tail = 0;
+  // A list and no array: most channels are empty, and there may be a million.
+  #first: Waiting | undefined = undefined;
+  #last: Waiting | undefined = undefined;
+  #length = 0;
   #responses = 0;
   #bytes = 0;
 
   /** All that waits, of every kind. */
   get length(): number {
-    return this.#tail - this.#head;
+    return this.#length;
   }
 
   /** Responses with events that wait, and their bytes. */
@@ -64,7 +57,10 @@ export class Channel {
 
   /** Puts a response at the end. Those with events only if it accepts them. */
   push(response: Waiting): void {
-    this.#queue[this.#tail++] = response;
+    if (this.#last === undefined) this.#first = response;
+    else this.#last.next = response;
+    this.#last = response;
+    this.#length++;
     if (response.kind !== 'events') return;
     this.#responses++;
     this.#bytes += response.bytes;
@@ -72,8 +68,7 @@ export class Channel {
 
   /** Lets a watcher join the response at the end. False: that tells something else, or to others than the like of it. */
   join(watcher: Watcher, events: readonly SharedEvent[], revision: number): boolean {
-    if (this.#tail === this.#head) return false;
-    const last = this.#queue[this.#tail - 1];
+    const last = this.#last;
     if (last === undefined || last.events !== events || last.revision !== revision) return false;
     const [first] = last.watchers;
     if (first === undefined || !first.isLike(watcher) || last.watchers.length === RESPONSE_WATCHERS_MAX) return false;
@@ -82,76 +77,70 @@ export class Channel {
   }
 
   take(): WatchResponse | undefined {
-    if (this.#head === this.#tail) return undefined;
-    const response = this.#queue[this.#head];
-    // Not to keep its events alive from here.
-    this.#queue[this.#head++] = undefined;
-    if (this.#head === this.#tail) this.#restart();
-    else if (this.#head >= TAKEN_KEPT_MAX && this.#head * 2 >= this.#tail) this.#replace(this.#waiting());
-    if (response !== undefined) this.#forget(response);
+    const response = this.#first;
+    if (response === undefined) return undefined;
+    this.#first = response.next;
+    if (this.#first === undefined) this.#last = undefined;
+    // What has been taken must not keep alive what comes after it.
+    response.next = undefined;
+    this.#length--;
+    if (response.kind === 'events') {
+      this.#responses--;
+      this.#bytes -= response.bytes;
+    }
     return response;
   }
 
   /** Takes a watcher out of everything that waits. Returns how many events it will not be told of. */
   drop(watcher: Watcher): number {
     let events = 0;
-    const kept: Waiting[] = [];
-    for (const response of this.#waiting()) {
+    this.#keep((response) => {
       const { watchers } = response;
       const at = watchers.indexOf(watcher);
-      if (at >= 0) {
-        events += response.events.length;
-        watchers.splice(at, 1);
-      }
-      if (at >= 0 && watchers.length === 0) this.#forget(response);
-      else kept.push(response);
-    }
-    if (kept.length < this.length) this.#replace(kept);
+      if (at < 0) return true;
+      events += response.events.length;
+      watchers.splice(at, 1);
+      return watchers.length > 0;
+    });
     return events;
   }
 
   /** Takes out the bookmark of the whole stream. */
   dropBookmark(): void {
-    this.#replace(this.#waiting().filter(({ watchers }) => watchers.length > 0));
+    this.#keep(({ watchers }) => watchers.length > 0);
   }
 
   /** Takes out everything. Returns how many events nobody will be told of, counted for each watcher. */
   clear(): number {
     let events = 0;
-    for (const response of this.#waiting()) events += response.events.length * response.watchers.length;
-    this.#replace([]);
-    this.#responses = 0;
-    this.#bytes = 0;
+    this.#keep((response) => {
+      events += response.events.length * response.watchers.length;
+      return false;
+    });
     return events;
   }
 
   /** Bytes of events that wait for one watcher. */
   bytesOf(watcher: Watcher): number {
     let bytes = 0;
-    for (const response of this.#waiting()) if (response.watchers.includes(watcher)) bytes += response.bytes;
+    for (let response = this.#first; response !== undefined; response = response.next) {
+      if (response.watchers.includes(watcher)) bytes += response.bytes;
+    }
     return bytes;
   }
 
-  #waiting(): Waiting[] {
-    return this.#queue.slice(this.#head, this.#tail).map((response) => present(response, 'a response that waits'));
-  }
-
-  #replace(queue: Waiting[]): void {
-    this.#queue = queue;
-    this.#head = 0;
-    this.#tail = queue.length;
-  }
-
-  /** Everything has been taken. */
-  #restart(): void {
-    if (this.#queue.length > 1) this.#queue = oneRoom();
-    this.#head = 0;
-    this.#tail = 0;
-  }
-
-  #forget(response: WatchResponse): void {
-    if (response.kind !== 'events') return;
-    this.#responses--;
-    this.#bytes -= response.bytes;
+  #keep(isKept: (response: Waiting) => boolean): void {
+    let response = this.#first;
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#length = 0;
+    this.#responses = 0;
+    this.#bytes = 0;
+    while (response !== undefined) {
+      const { next } = response;
+      response.next = undefined;
+      if (isKept(response)) this.push(response);
+      response = next;
+    }
   }
 }

@@ -6,7 +6,7 @@ export { SharedEvent } from './shared-event.ts';
 export { ALL_WATCHERS, type WatchResponse, watchIdOf } from './watch-response.ts';
 export {
   AUTO_WATCH_ID,
-  type StreamLabels,
+  type WatchReader,
   type WatchRefusal,
   type WatchRequest,
   type WatchResult,

@@ -16,11 +16,15 @@ import type { WatchResponse } from './watch-response.ts';
 import type { Watchable } from './watchable.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 import { WatcherList } from './watcher-list.ts';
+import { WatchersById } from './watchers-by-id.ts';
 
-/** Who the stream belongs to, for those who look for the cause of a lag. */
-export interface StreamLabels {
+/** Who takes from the stream. */
+export interface WatchReader {
+  /** Who it is, for those who look for the cause of a lag. */
   readonly peer: string;
   readonly user: string;
+  /** Called (from within whatever was called of the store) when the channel has been empty and is not any more. */
+  readable(): void;
 }
 
 export interface WatchRequest {
@@ -43,21 +47,20 @@ export type WatchResult =
 const NO_EVENTS: readonly SharedEvent[] = [];
 
 export class WatchStream {
-  readonly labels: StreamLabels;
+  readonly reader: WatchReader;
   readonly #watchable: Watchable;
-  readonly #watchers = new Map<number, Watcher>();
+  readonly #watchers = new WatchersById();
   readonly #channel = new Channel();
   #nextId = 0;
   #closed = false;
-  #readable: (() => void) | undefined = undefined;
   /** Revision of the bookmark for all that is in the channel, 0 if none is; and how often one was asked for since. */
   #bookmarkRev = 0;
   #progressMore = 0;
   #refusedBytes = 0;
 
   // Kept by the store (placement.ts, progress.ts).
-  /** Those that wait for room, longest first, and the bytes that they hold in hand. */
-  readonly victims: WatcherList = new WatcherList();
+  #victims: WatcherList | undefined = undefined;
+  /** Bytes that victims hold in hand. */
   heldBytes = 0;
   /** How many of the watchers are behind: unsynced or victims. */
   behind = 0;
@@ -66,9 +69,9 @@ export class WatchStream {
   /** A progress request waits until all watchers are synced. */
   progressAwaited = false;
 
-  constructor(watchable: Watchable, labels: StreamLabels) {
+  constructor(watchable: Watchable, reader: WatchReader) {
     this.#watchable = watchable;
-    this.labels = labels;
+    this.reader = reader;
   }
 
   /** Creates a watcher. A refusal changes nothing. */
@@ -77,10 +80,11 @@ export class WatchStream {
     if (range.end !== undefined && range.key >= range.end) return { ok: false, refusal: 'emptyRange' };
     if (this.#closed) return { ok: false, refusal: 'closed' };
     if (request.id < 0 || !Number.isSafeInteger(request.id)) return { ok: false, refusal: 'illegalId' };
-    if (request.id !== AUTO_WATCH_ID && this.#watchers.has(request.id)) return { ok: false, refusal: 'duplicateId' };
+    if (request.id !== AUTO_WATCH_ID && this.#watchers.get(request.id) !== undefined)
+      return { ok: false, refusal: 'duplicateId' };
     const id = request.id === AUTO_WATCH_ID ? this.#freeId() : request.id;
     const watcher = new Watcher(this, id, range, startRev, options);
-    this.#watchers.set(id, watcher);
+    this.#watchers.add(watcher);
     this.#watchable.watch(watcher, startRev);
     if (watcher.state !== 'synced' || watcher.minRev > this.#bookmarkRev + 1) this.#recallBookmark();
     return { ok: true, id };
@@ -90,7 +94,7 @@ export class WatchStream {
   cancel(id: number): boolean {
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) return false;
-    this.#watchers.delete(id);
+    this.#watchers.delete(watcher);
     this.#dropped(this.#channel.drop(watcher));
     this.#watchable.cancel(watcher);
     this.#offerRoom();
@@ -103,7 +107,7 @@ export class WatchStream {
     this.#closed = true;
     // First: else the last of them that lags, by going, would make the store say that all have caught up.
     this.#watchable.streamClosed(this);
-    for (const watcher of this.#watchers.values()) this.#watchable.cancel(watcher);
+    for (const watcher of this.#watchers) this.#watchable.cancel(watcher);
     this.#watchers.clear();
   }
 
@@ -131,11 +135,6 @@ export class WatchStream {
     else this.#progressMore++;
   }
 
-  /** Called (from within whatever was called of the store) when the channel has been empty and is not any more. One listener. */
-  onReadable(listener: () => void): void {
-    this.#readable = listener;
-  }
-
   /** The next response to be sent. */
   take(): WatchResponse | undefined {
     const response = this.#channel.take();
@@ -160,7 +159,7 @@ export class WatchStream {
   }
 
   watchers(): Iterable<Watcher> {
-    return this.#watchers.values();
+    return this.#watchers;
   }
 
   /** Bytes of events that wait in the channel for one watcher. */
@@ -169,6 +168,11 @@ export class WatchStream {
   }
 
   // ---- What the store puts in ----
+
+  /** Those that wait for room, longest first. */
+  get victims(): WatcherList {
+    return (this.#victims ??= new WatcherList());
+  }
 
   /** How many more small responses with events the channel would take. */
   get room(): number {
@@ -189,7 +193,7 @@ export class WatchStream {
         this.#refusedBytes = bytes;
         return false;
       }
-      this.#push({ kind: 'events', watchers: [watcher], events, revision, compactRevision: 0, bytes });
+      this.#push({ kind: 'events', watchers: [watcher], events, revision, compactRevision: 0, bytes, next: undefined });
     }
     this.#watchable.queued(events.length);
     return true;
@@ -217,7 +221,7 @@ export class WatchStream {
   #push(response: Waiting): void {
     const wasEmpty = this.#channel.length === 0;
     this.#channel.push(response);
-    if (wasEmpty) this.#readable?.();
+    if (wasEmpty) this.reader.readable();
   }
 
   /**
@@ -243,7 +247,7 @@ export class WatchStream {
 
   #forget(watcher: Watcher | undefined): void {
     if (watcher === undefined || this.#watchers.get(watcher.id) !== watcher) return;
-    this.#watchers.delete(watcher.id);
+    this.#watchers.delete(watcher);
     this.#watchable.cancel(watcher);
   }
 
@@ -252,14 +256,14 @@ export class WatchStream {
   }
 
   #offerRoom(): void {
-    if (this.victims.size === 0) return;
+    if (this.#victims === undefined || this.#victims.size === 0) return;
     if (this.#channel.responses <= CHANNEL_RESPONSES_LOW && this.#channel.bytes <= CHANNEL_BYTES_MAX / 2) {
       this.#watchable.roomIn(this);
     }
   }
 
   #freeId(): number {
-    while (this.#watchers.has(this.#nextId)) this.#nextId++;
+    while (this.#watchers.get(this.#nextId) !== undefined) this.#nextId++;
     return this.#nextId++;
   }
 }
@@ -270,5 +274,5 @@ function wordOf(
   revision: number,
   compactRevision: number,
 ): Waiting {
-  return { kind, watchers, events: NO_EVENTS, revision, compactRevision, bytes: 0 };
+  return { kind, watchers, events: NO_EVENTS, revision, compactRevision, bytes: 0, next: undefined };
 }

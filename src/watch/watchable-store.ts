@@ -18,7 +18,7 @@ import { notifySynced } from './notify.ts';
 import { Placement } from './placement.ts';
 import { progress, progressAll, settleProgress } from './progress.ts';
 import { type Beginning, syncWatchers } from './sync-watchers.ts';
-import { type StreamLabels, WatchStream } from './watch-stream.ts';
+import { type WatchReader, WatchStream } from './watch-stream.ts';
 import type { Watchable } from './watchable.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -61,9 +61,9 @@ export class WatchableStore implements Watchable {
   }
 
   /** A stream for one client; to be closed by whoever asked for it. */
-  newWatchStream(labels: StreamLabels): WatchStream {
+  newWatchStream(reader: WatchReader): WatchStream {
     this.#placement.gauges.watchStreams++;
-    return new WatchStream(this, labels);
+    return new WatchStream(this, reader);
   }
 
   /** Tells of the revision that has just been applied. To be called for each, in order, with all of its events. */

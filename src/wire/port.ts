@@ -56,14 +56,16 @@ export interface DuplexStream extends SendStream {
   /** Stops delivering messages (the client is held back by flow control) until resume. */
   pause(): void;
   resume(): void;
+  /** Ends the call as if a listener had thrown `error`: for what is done in turns of the handler's own. */
+  fail(error: unknown): void;
 }
 
 /** Answers one request with a stream of messages. */
 export type ServerStreamHandler = (request: Bytes, stream: SendStream, call: CallContext) => void | Promise<void>;
 
 /**
- * Carries on a conversation. What it throws, or what a listener throws, ends the call as with a UnaryHandler. One that works in turns of its own
- * returns a promise: its rejection is what it throws there.
+ * Carries on a conversation. What it throws, or what a listener throws, ends the call as with a UnaryHandler. If it
+ * returns a promise, its rejection is what it throws.
  */
 export type DuplexHandler = (stream: DuplexStream, call: CallContext) => void | Promise<void>;
 

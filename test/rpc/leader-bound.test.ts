@@ -160,6 +160,7 @@ test('of all streams that are served, those that want one', () => {
       onHalfClose: ignored,
       pause: ignored,
       resume: ignored,
+      fail: ignored,
     };
     void method.handler(stream, new FakeCall({ hasleader: wants }));
     return statuses;

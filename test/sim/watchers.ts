@@ -160,14 +160,17 @@ export class Watchers {
     const stream: Stream = {
       number,
       life,
-      stream: node.watchable.newWatchStream({ peer: `client ${number}`, user: '' }),
+      stream: node.watchable.newWatchStream({
+        peer: `client ${number}`,
+        user: '',
+        readable: () => this.#readLater(stream),
+      }),
       watching: new Map(),
       paceMs: pick(prng, [READ_AT_ONCE, READ_AT_ONCE, 5, 50]),
       isReading: false,
       progressAwaited: false,
     };
     this.#options.trace.note(`stream ${number} opens at ${name}, pace ${stream.paceMs}`);
-    stream.stream.onReadable(() => this.#readLater(stream));
     this.#streams.push(stream);
   }
 

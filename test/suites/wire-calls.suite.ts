@@ -139,18 +139,22 @@ export function wireCallsSuite(name: string, makeServer: MakeServer): void {
       expect((await answerOf(client.serverStream(OTHER, bytes('')))).message).toBe('etcdserver: server stopped');
     });
 
-    test('a conversation that breaks in a turn of its own is Internal to the client, and told to us', async () => {
-      const bug = new Error('a secret of ours');
-      const { client, errors } = await fixture.serve({
-        [METHOD]: duplex((stream) => {
-          stream.write(bytes('begun'));
-          return new Promise((_, reject) => void setImmediate(() => reject(bug)));
-        }),
-      });
-      const { code, message, messages } = await answerOf(client.duplex(METHOD));
-      expect([code, message, messages.map(text)]).toEqual([Status.internal, 'internal error', ['begun']]);
-      expect(errors).toEqual([bug]);
-    });
+    test.each(['rejects', 'says that it failed'])(
+      'a conversation that %s is Internal to the client, and told to us',
+      async (how) => {
+        const bug = new Error('a secret of ours');
+        const { client, errors } = await fixture.serve({
+          [METHOD]: duplex((stream) => {
+            stream.write(bytes('begun'));
+            if (how === 'rejects') return new Promise((_, reject) => void setImmediate(() => reject(bug)));
+            return void setImmediate(() => stream.fail(bug));
+          }),
+        });
+        const { code, message, messages } = await answerOf(client.duplex(METHOD));
+        expect([code, message, messages.map(text)]).toEqual([Status.internal, 'internal error', ['begun']]);
+        expect(errors).toEqual([bug]);
+      },
+    );
 
     test.each(['answered', 'refused'])(
       'a call that is %s is so, whatever becomes of those who count it',

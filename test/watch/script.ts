@@ -180,7 +180,7 @@ export class Story {
   #stream(name: string): WatchStream {
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = this.#store.newWatchStream({ peer: name, user: '' });
+      stream = this.#store.newWatchStream({ peer: name, user: '', readable() {} });
       this.#streams.set(name, stream);
     }
     return stream;

@@ -25,7 +25,7 @@ class Bench {
   }
 
   stream(name = ''): WatchStream {
-    return this.store.newWatchStream({ peer: name, user: '' });
+    return this.store.newWatchStream({ peer: name, user: '', readable() {} });
   }
 }
 
@@ -78,7 +78,7 @@ test('stops when its time is over, but never without having read anything', () =
   const history = new SlowHistory();
   for (let i = 0; i < 100; i++) history.apply([{ type: 'put', key: 'k', value: 'v' }]);
   const store = new WatchableStore(history, clock);
-  const stream = store.newWatchStream({ peer: '', user: '' });
+  const stream = store.newWatchStream({ peer: '', user: '', readable() {} });
   watch(stream, 2);
   store.syncWatchers();
   // It looks at the clock now and then only.
@@ -223,7 +223,7 @@ test('watchers that are told of the same event share what they are told', () => 
 
 test('describe says who lags, by how much and since when', () => {
   const bench = new Bench(100);
-  const slow = bench.store.newWatchStream({ peer: '10.0.0.1:5', user: 'ada' });
+  const slow = bench.store.newWatchStream({ peer: '10.0.0.1:5', user: 'ada', readable() {} });
   watch(slow, 41);
   watch(slow, 0);
   bench.clock.advance(250);

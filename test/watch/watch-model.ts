@@ -174,7 +174,7 @@ export class WatchModel {
   }
 
   #open(): void {
-    this.#readers.push(new Reader(this.#store.newWatchStream({ peer: '', user: '' })));
+    this.#readers.push(new Reader(this.#store.newWatchStream({ peer: '', user: '', readable() {} })));
   }
 
   #reader(index: number): Reader {

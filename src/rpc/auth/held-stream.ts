@@ -48,6 +48,10 @@ export class HeldStream implements DuplexStream {
     this.#stream.end(status);
   }
 
+  fail(error: unknown): void {
+    this.#stream.fail(error);
+  }
+
   onMessage(listener: (message: Bytes) => void): void {
     this.#messageListener = listener;
   }

@@ -4,20 +4,27 @@
  */
 
 import { type KeyRange, RequestError } from '../../base/index.ts';
-import { AUTO_WATCH_ID, PLAIN, type WatchableStore, type WatchStream } from '../../watch/index.ts';
+import { AUTO_WATCH_ID, PLAIN, type WatchableStore, type WatchReader, type WatchStream } from '../../watch/index.ts';
 import type { CallContext } from '../../wire/index.ts';
 
-export class Changes {
+export class Changes implements WatchReader {
+  readonly user = '';
   readonly #stream: WatchStream;
   readonly #call: CallContext;
   #wake: (() => void) | undefined;
 
   constructor(watchable: WatchableStore, call: CallContext) {
-    this.#stream = watchable.newWatchStream({ peer: call.peer, user: '' });
+    this.#stream = watchable.newWatchStream(this);
     this.#call = call;
-    const wake = (): void => this.#wake?.();
-    this.#stream.onReadable(wake);
-    call.onCancelled(wake);
+    call.onCancelled(() => this.#wake?.());
+  }
+
+  get peer(): string {
+    return this.#call.peer;
+  }
+
+  readable(): void {
+    this.#wake?.();
   }
 
   /**

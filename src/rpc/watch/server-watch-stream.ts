@@ -26,6 +26,7 @@ import {
 import {
   ALL_WATCHERS,
   type Watcher,
+  type WatchReader,
   type WatchRefusal,
   type WatchResponse,
   type WatchStream,
@@ -78,30 +79,29 @@ type Hold = 1 | 2;
 const ANSWERS: Hold = 1;
 const TURN: Hold = 2;
 
-export interface ServerWatchStreamParts {
+/** What all streams share. */
+export interface WatchService {
   readonly options: WatchOptions;
   readonly encoder: ResponseEncoder;
-  /** What all streams share for receiving, and for sending. */
+  /** For receiving, and for sending. */
   readonly turn: SharedTurn;
   readonly sendTurn: SendTurn;
-  readonly stream: DuplexStream;
-  readonly call: CallContext;
-  /** Called once, when the stream is over. */
-  readonly ended: () => void;
+  /** Those that are not over. */
+  readonly streams: Set<ServerWatchStream>;
 }
 
-export class ServerWatchStream implements Sending {
-  readonly #options: WatchOptions;
-  readonly #encoder: ResponseEncoder;
-  readonly #turn: SharedTurn;
-  readonly #sendTurn: SendTurn;
+/** There may be a million of these: what most streams do not need is made when it is. */
+export class ServerWatchStream implements Sending, WatchReader {
+  readonly user: string;
+  readonly #service: WatchService;
   readonly #stream: DuplexStream;
   readonly #call: CallContext;
   readonly #watchStream: WatchStream;
   readonly #permit: WatchPermit;
-  readonly #ended: () => void;
-  readonly #progress: ProgressTicker;
-  #ctrlStream: Message[] = [];
+  /** Once a watcher has asked for progress_notify. */
+  #progress: ProgressTicker | undefined;
+  /** Undefined while empty. */
+  #ctrlStream: Message[] | undefined;
   /** The response that is being sent, if it takes several messages. */
   #delivery: Delivery | undefined;
   /** The stream is read while there are none. */
@@ -113,35 +113,19 @@ export class ServerWatchStream implements Sending {
   /** The client asks no more: what is queued is sent, then the call ends. */
   #isHalfClosed = false;
   #isEnded = false;
-  #over: () => void = () => undefined;
-  #failed: (error: unknown) => void = () => undefined;
 
-  constructor({ options, encoder, turn, sendTurn, stream, call, ended }: ServerWatchStreamParts) {
-    this.#options = options;
-    this.#encoder = encoder;
-    this.#turn = turn;
-    this.#sendTurn = sendTurn;
+  constructor(service: WatchService, stream: DuplexStream, call: CallContext) {
+    const { member, callers, watchable } = service.options;
+    this.user = callers.userOf(call) ?? call.commonName ?? '';
+    this.#service = service;
     this.#stream = stream;
     this.#call = call;
-    this.#ended = ended;
-    this.#permit = new WatchPermit(options.member, options.callers, call);
-    const user = options.callers.userOf(call) ?? call.commonName ?? '';
-    this.#watchStream = options.watchable.newWatchStream({ peer: call.peer, user });
-    this.#progress = new ProgressTicker(options.clock, options.prng, options.progressIntervalMs, (watchId) =>
-      this.#guarded(() => this.#watchStream.requestProgress(watchId)),
-    );
+    this.#permit = new WatchPermit(member, callers, call);
+    this.#watchStream = watchable.newWatchStream(this);
   }
 
-  /** Resolves when the stream is over. Rejects with a mistake of ours, when nothing is left of it but the call itself. */
-  serve(): Promise<void> {
-    this.#open();
-    return new Promise((resolve, reject) => {
-      this.#over = resolve;
-      this.#failed = reject;
-    });
-  }
-
-  #open(): void {
+  serve(): void {
+    this.#service.streams.add(this);
     this.#stream.onMessage((message) => this.#inTurn(() => this.#recvLoop(message)));
     // In its turn as well: a request may be waiting that came before it.
     this.#stream.onHalfClose(() => this.#inTurn(() => this.#halfClosed()));
@@ -150,15 +134,25 @@ export class ServerWatchStream implements Sending {
       this.#schedule();
     });
     this.#call.onCancelled(() => this.#end(CANCELLED));
-    this.#watchStream.onReadable(() => this.#schedule());
+  }
+
+  // ---- WatchReader ----
+
+  get peer(): string {
+    return this.#call.peer;
+  }
+
+  readable(): void {
+    this.#schedule();
   }
 
   // ---- recvLoop ----
 
   #inTurn(work: () => void): void {
-    if (this.#turn.hasTime()) return this.#guarded(work);
+    const { turn } = this.#service;
+    if (turn.hasTime()) return this.#guarded(work);
     this.#hold(TURN);
-    this.#turn.wait(() => {
+    turn.wait(() => {
       this.#guarded(work);
       this.#release(TURN);
     });
@@ -175,7 +169,7 @@ export class ServerWatchStream implements Sending {
 
   #fail(error: unknown): void {
     this.#close();
-    this.#failed(error);
+    this.#stream.fail(error);
   }
 
   #recvLoop(message: Bytes): void {
@@ -222,8 +216,15 @@ export class ServerWatchStream implements Sending {
       options: request.options,
     });
     if (!result.ok) return this.#refuse(REFUSALS[result.refusal]);
-    if (request.progressNotify) this.#progress.add(result.id);
+    if (request.progressNotify) (this.#progress ??= this.#newTicker()).add(result.id);
     this.#answer(revision, { watchId: result.id, created: true });
+  }
+
+  #newTicker(): ProgressTicker {
+    const { clock, prng, progressIntervalMs } = this.#service.options;
+    return new ProgressTicker(clock, prng, progressIntervalMs, (watchId) =>
+      this.#guarded(() => this.#watchStream.requestProgress(watchId)),
+    );
   }
 
   /** The watcher is created and cancelled in one answer, under no id. The stream lives. */
@@ -234,21 +235,22 @@ export class ServerWatchStream implements Sending {
   #cancel({ watchId }: WatchCancelRequest): void {
     const id = Number(watchId);
     const found = this.#watchStream.cancel(id);
-    if (found) this.#progress.delete(id);
+    if (found) this.#progress?.delete(id);
     const control: Control = { watchId, canceled: true };
     this.#answer(this.#watchStream.rev(), found ? control : { ...control, reason: NO_SUCH_WATCHER });
   }
 
   #answer(revision: number, control: Control): void {
-    this.#ctrlStream.push(this.#encoder.control(revision, control));
-    if (this.#ctrlStream.length >= CONTROL_RESPONSES_MAX) this.#hold(ANSWERS);
+    const answer = this.#service.encoder.control(revision, control);
+    if (this.#ctrlStream === undefined) this.#ctrlStream = [answer];
+    else if (this.#ctrlStream.push(answer) >= CONTROL_RESPONSES_MAX) this.#hold(ANSWERS);
     this.#schedule();
   }
 
   #halfClosed(): void {
     if (this.#isEnded) return;
     this.#isHalfClosed = true;
-    this.#progress.stop();
+    this.#progress?.stop();
     this.#watchStream.finish();
     this.#schedule();
   }
@@ -260,14 +262,14 @@ export class ServerWatchStream implements Sending {
     if (this.#isEnded) return;
     this.#underReview = this.#permit.allowsAll ? undefined : this.#watchStream.watchers()[Symbol.iterator]();
     if (this.#underReview === undefined) this.#schedule();
-    else if (this.#turn.hasTime()) this.#review();
-    else this.#turn.wait(() => this.#review());
+    else if (this.#service.turn.hasTime()) this.#review();
+    else this.#service.turn.wait(() => this.#review());
   }
 
   #review(): void {
     for (let asked = 0; this.#underReview !== undefined && !this.#isEnded; asked++) {
       if (asked === REVIEWED_PER_TURN_MAX) {
-        this.#turn.wait(() => this.#review());
+        this.#service.turn.wait(() => this.#review());
         return;
       }
       const next = this.#underReview.next();
@@ -284,7 +286,7 @@ export class ServerWatchStream implements Sending {
     this.#watchStream.cancel(id);
     // Nor is the rest of what is on its way sent: a client drops the fragments that it has.
     this.#delivery?.leaveOut(watcher);
-    this.#progress.delete(id);
+    this.#progress?.delete(id);
     this.#answer(this.#watchStream.rev(), { watchId: id, canceled: true, reason: refusalOf(refusal) });
   }
 
@@ -294,7 +296,7 @@ export class ServerWatchStream implements Sending {
   #schedule(): void {
     if (this.#isScheduled || !this.#maySend) return;
     this.#isScheduled = true;
-    this.#sendTurn.add(this);
+    this.#service.sendTurn.add(this);
   }
 
   get #maySend(): boolean {
@@ -311,7 +313,7 @@ export class ServerWatchStream implements Sending {
   }
 
   #send(sent: Sent): boolean {
-    const { failpoints } = this.#options;
+    const { failpoints } = this.#service.options;
     for (let i = 0; i < MESSAGES_PER_TURN_MAX; i++) {
       const message = this.#maySend ? this.#nextMessage(sent) : undefined;
       if (message === undefined) {
@@ -345,16 +347,15 @@ export class ServerWatchStream implements Sending {
     const rest = this.#delivery?.next();
     if (rest !== undefined) return rest;
     this.#delivery = undefined;
-    if (this.#ctrlStream.length > 0) return this.#nextControl(sent);
+    if (this.#ctrlStream !== undefined) return this.#nextControl(this.#ctrlStream, sent);
     const response = this.#watchStream.take();
     return response === undefined ? undefined : this.#deliver(response, sent);
   }
 
-  #nextControl(sent: Sent): Message | undefined {
-    const control = this.#ctrlStream.shift();
-    if (this.#ctrlStream.length === 0) {
-      // Its memory is not kept: most streams are asked for something once.
-      this.#ctrlStream = [];
+  #nextControl(answers: Message[], sent: Sent): Message | undefined {
+    const control = answers.shift();
+    if (answers.length === 0) {
+      this.#ctrlStream = undefined;
       this.#release(ANSWERS);
     }
     sent.control++;
@@ -367,14 +368,15 @@ export class ServerWatchStream implements Sending {
     if (kind === 'bookmark') sent.progress++;
     else sent.responses += watchers.length;
     sent.events += watchers.length * events.length;
-    if (kind === 'events') this.#progress.told(watchers);
-    else if (kind === 'compacted') for (const { id } of watchers) this.#progress.delete(id);
-    const body = this.#encoder.body(response);
+    if (kind === 'events') this.#progress?.told(watchers);
+    else if (kind === 'compacted') for (const { id } of watchers) this.#progress?.delete(id);
+    const { encoder } = this.#service;
+    const body = encoder.body(response);
     const [fragment] = body;
     if (watchers.length === 1 && body.length === 1 && fragment !== undefined) {
-      return this.#encoder.message(fragment, watchIdOf(watchers[0]));
+      return encoder.message(fragment, watchIdOf(watchers[0]));
     }
-    this.#delivery = new Delivery(this.#encoder, body, watchers);
+    this.#delivery = new Delivery(encoder, body, watchers);
     return this.#delivery.next();
   }
 
@@ -393,15 +395,14 @@ export class ServerWatchStream implements Sending {
     if (this.#isEnded) return;
     this.#close();
     this.#stream.end(status);
-    this.#over();
   }
 
   #close(): void {
     this.#isEnded = true;
-    this.#ended();
-    this.#progress.stop();
+    this.#service.streams.delete(this);
+    this.#progress?.stop();
     this.#watchStream.close();
-    this.#ctrlStream = [];
+    this.#ctrlStream = undefined;
     this.#delivery = undefined;
   }
 }

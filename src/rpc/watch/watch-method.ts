@@ -7,7 +7,7 @@ import type { Method } from '../../wire/index.ts';
 import type { Callers } from '../auth/callers.ts';
 import { type HeaderSource, ResponseEncoder } from './response-encoder.ts';
 import { SendTurn, type SentObserver } from './send-turn.ts';
-import { ServerWatchStream } from './server-watch-stream.ts';
+import { ServerWatchStream, type WatchService } from './server-watch-stream.ts';
 import { SharedTurn } from './shared-turn.ts';
 
 export interface WatchOptions {
@@ -31,21 +31,15 @@ export interface WatchOptions {
 const FRAGMENT_OVERHEAD_BYTES: number = 512 * 1024;
 
 export function watchMethod(options: WatchOptions): Method {
-  // One for all streams: what it keeps of the last header serves them all.
-  const encoder = new ResponseEncoder(options.header, options.requestBytesMax + FRAGMENT_OVERHEAD_BYTES);
-  const turn = new SharedTurn(options.clock);
-  const sendTurn = new SendTurn(options.clock, options.observe);
-  const streams = new Set<ServerWatchStream>();
-  options.member.identification.onAuthChanged(() => {
-    for (const stream of streams) stream.authChanged();
-  });
-  return {
-    kind: 'duplex',
-    handler(stream, call) {
-      const ended = (): void => void streams.delete(served);
-      const served = new ServerWatchStream({ options, encoder, turn, sendTurn, stream, call, ended });
-      streams.add(served);
-      return served.serve();
-    },
+  const service: WatchService = {
+    options,
+    encoder: new ResponseEncoder(options.header, options.requestBytesMax + FRAGMENT_OVERHEAD_BYTES),
+    turn: new SharedTurn(options.clock),
+    sendTurn: new SendTurn(options.clock, options.observe),
+    streams: new Set(),
   };
+  options.member.identification.onAuthChanged(() => {
+    for (const stream of service.streams) stream.authChanged();
+  });
+  return { kind: 'duplex', handler: (stream, call) => new ServerWatchStream(service, stream, call).serve() };
 }

@@ -73,6 +73,7 @@ export class GrpcJsSendStream implements SendStream {
 export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream {
   readonly #surface: ServerDuplexStream<Bytes, Message>;
   readonly #call: GrpcJsCall;
+  readonly #failed: (error: unknown) => void;
   #onMessage: ((message: Bytes) => void) | undefined;
   #onHalfClose: (() => void) | undefined;
 
@@ -86,6 +87,7 @@ export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream
     super(surface, call, observer);
     this.#surface = surface;
     this.#call = call;
+    this.#failed = failed;
     const guarded = (listener: () => void): void => {
       if (!this.#call.isOpen) return;
       try {
@@ -108,6 +110,10 @@ export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream
 
   onHalfClose(listener: () => void): void {
     this.#onHalfClose = listener;
+  }
+
+  fail(error: unknown): void {
+    this.#failed(error);
   }
 
   pause(): void {

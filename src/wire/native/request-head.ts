@@ -115,12 +115,15 @@ function isAllowed(name: string, value: string): boolean {
   return !/[\0\r\n]/.test(value) && (name !== 'te' || value === 'trailers');
 }
 
+/** Of most calls. */
+const NO_METADATA: ReadonlyMap<string, string> = new Map();
+
 function metadataOf(headers: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const metadata = new Map<string, string>();
   for (const [name, value] of headers) {
     if (!NOT_METADATA.has(name) && !name.endsWith('-bin')) metadata.set(name, value);
   }
-  return metadata;
+  return metadata.size === 0 ? NO_METADATA : metadata;
 }
 
 function gRpcOf(headers: ReadonlyMap<string, string>): Pick<RequestHead, 'timeoutMs' | 'isGzip' | 'refusal'> {

@@ -51,7 +51,8 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   readonly id: number;
   readonly #host: StreamHost;
   readonly #route: Route;
-  readonly #head: RequestHead;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #isGzip: boolean;
   readonly #startedAt: number;
   #deadline: Timer | undefined;
   #state: 'open' | 'ended' | 'cancelled' = 'open';
@@ -89,7 +90,8 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     this.id = id;
     this.#host = host;
     this.#route = route;
-    this.#head = head;
+    this.metadata = head.metadata;
+    this.#isGzip = head.isGzip;
     this.#sendWindow = sendWindow;
     this.#startedAt = host.clock.now();
     route.observer.started();
@@ -100,10 +102,6 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   get method(): string {
     return this.#route.name;
-  }
-
-  get metadata(): ReadonlyMap<string, string> {
-    return this.#head.metadata;
   }
 
   get peer(): string {
@@ -120,7 +118,9 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   onCancelled(listener: () => void): void {
     if (this.#state === 'cancelled') queueMicrotask(listener);
-    else if (this.#state === 'open') (this.#cancelListeners ??= []).push(listener);
+    if (this.#state !== 'open') return;
+    if (this.#cancelListeners === undefined) this.#cancelListeners = [listener];
+    else this.#cancelListeners.push(listener);
   }
 
   onEnded(listener: () => void): void {
@@ -250,7 +250,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   #compressible({ bytes, isCompressed }: ReadMessage): void {
     if (!isCompressed) return this.#message(bytes);
-    const message = inflated(bytes, this.#head.isGzip, this.#host.requestBytesMax);
+    const message = inflated(bytes, this.#isGzip, this.#host.requestBytesMax);
     if (message instanceof Uint8Array) this.#message(message);
     else this.end(message);
     return undefined;
@@ -325,6 +325,12 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     this.#state = 'ended';
     this.#finish(status);
     this.#sendStatus(status);
+  }
+
+  fail(error: unknown): void {
+    this.#host.guarded(this, () => {
+      throw error;
+    });
   }
 
   /** One message and the end. */

@@ -130,6 +130,7 @@ const silentStream = (end: (status?: CallStatus) => void): DuplexStream => ({
   onHalfClose: () => undefined,
   pause: () => undefined,
   resume: () => undefined,
+  fail: () => undefined,
   end,
 });
 

@@ -16,6 +16,7 @@ export class FakeDuplexStream implements DuplexStream {
   /** Lets so many messages through and answers the last of them with false. */
   credit = Number.POSITIVE_INFINITY;
   ended: CallStatus | 'ok' | undefined;
+  failed: unknown;
   paused = false;
   /** Messages that the client has sent and that are held back. */
   readonly inbox: Bytes[] = [];
@@ -36,6 +37,10 @@ export class FakeDuplexStream implements DuplexStream {
 
   end(status?: CallStatus): void {
     this.ended ??= status ?? 'ok';
+  }
+
+  fail(error: unknown): void {
+    this.failed = error;
   }
 
   onMessage(listener: (message: Bytes) => void): void {
@@ -122,8 +127,6 @@ export class Conversation {
   readonly observed: string[] = [];
   readonly stream = new FakeDuplexStream();
   readonly call = new FakeCall();
-  /** What the handler promises. */
-  readonly served: Promise<void>;
   #heard = 0;
 
   constructor(options: ConversationOptions = {}) {
@@ -151,9 +154,7 @@ export class Conversation {
     const method = watchMethod(watchOptions);
     assert(method.kind === 'duplex', 'Watch is a conversation');
     this.store.start();
-    this.served = Promise.resolve(method.handler(this.stream, this.call));
-    // Whoever wants to know looks at it.
-    this.served.catch(() => undefined);
+    void method.handler(this.stream, this.call);
   }
 
   create(fields: Readonly<Record<string, unknown>>): void {

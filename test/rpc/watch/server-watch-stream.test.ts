@@ -452,7 +452,7 @@ test.each(['an answer to a request', 'a response'])(
     if (what === 'a response') talk.write('a=1');
     else talk.create({ key: 'b' });
     await talk.hears(10);
-    await expect(talk.served).rejects.toThrow('broken');
+    expect(talk.stream.failed).toEqual(new Error('broken'));
     expect(talk.store.gauges).toMatchObject({ watchers: 0, watchStreams: 0 });
     isBroken = false;
     talk.create({ key: 'c' });
