@@ -50,7 +50,7 @@ export class ClientPort {
     return address;
   }
 
-  /** Takes no more connections, lets what is under way finish for at most `graceMs`, then cuts it. End streams beforehand. */
+  /** Takes no more connections, ends conversations and lets what is under way finish for at most `graceMs`, then cuts it. */
   async close(graceMs: number): Promise<void> {
     await Promise.all(this.#muxes.map((mux) => mux.close()));
     await Promise.all([this.#grpc.close(graceMs), this.#http.close(graceMs)]);

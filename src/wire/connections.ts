@@ -2,6 +2,9 @@
 
 import type { Duplex } from 'node:stream';
 
+/** What those who are told at last that their time is up have to read it. */
+const LAST_WORDS_MS = 250;
+
 export class Connections {
   readonly #open = new Set<Duplex>();
   #closing = false;
@@ -33,13 +36,16 @@ export class Connections {
     for (const connection of this.#open) if (condition(connection)) connection.destroy();
   }
 
-  /** Takes no more, waits until all are closed, and cuts those that still are there after `graceMs`. */
-  close(graceMs: number): Promise<void> {
+  /** Takes no more, and waits until all are closed. For those that still are there after `graceMs` calls `overdue`, and cuts them soon after. */
+  close(graceMs: number, overdue: () => void = () => undefined): Promise<void> {
     this.#closing = true;
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        for (const connection of this.#open) connection.destroy();
+      let timer = setTimeout(() => {
+        overdue();
+        timer = setTimeout(() => {
+          for (const connection of this.#open) connection.destroy();
+        }, LAST_WORDS_MS);
       }, graceMs);
       this.#emptied = () => {
         clearTimeout(timer);

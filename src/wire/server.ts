@@ -38,8 +38,9 @@ export interface GrpcServer {
   /** Takes over a connection. It may have been read from, if what was read was put back. */
   accept(socket: Duplex): void;
   /**
-   * Asks the clients to go, lets calls under way finish for at most `graceMs`, then cuts what is left. Resolves when every
-   * connection is closed. End long-lived streams beforehand: nothing else ends them before the time is up.
+   * Asks the clients to go and lets calls under way finish. Conversations, which have no end of their own, are over when what has been asked in
+   * them is answered: their handlers hear a half-close, and the client that the server has stopped. After `graceMs` all that is left is told
+   * the same, and then cut. Resolves when every connection is closed.
    */
   close(graceMs: number): Promise<void>;
 }

@@ -222,22 +222,62 @@ export function wireEndsSuite(name: string, makeServer: MakeServer): void {
       await closed;
     });
 
-    test('what does not end is cut', async () => {
+    test('a conversation ends when what was asked is answered, and its client is told why', async () => {
+      const arrived = signal();
+      const release = signal();
+      const { client, server } = await fixture.serve({
+        [METHOD]: duplex((stream) => {
+          stream.onMessage((message) => {
+            arrived.resolve();
+            void release.promise.then(() => {
+              stream.write(message);
+              stream.end();
+            });
+          });
+        }),
+        [OTHER]: duplex((stream) => stream.onHalfClose(() => stream.end())),
+      });
+      const [asking, silent] = [client.duplex(METHOD), client.duplex(OTHER)];
+      asking.write(bytes('in time'));
+      silent.write(bytes('and nothing more'));
+      const answers = Promise.all([answerOf(asking), answerOf(silent)]);
+      await arrived.promise;
+      // Longer than a test may take.
+      const closed = server.close(600_000);
+      release.resolve();
+      const [answered, ended] = await answers;
+      expect(answered.messages.map(text)).toEqual(['in time']);
+      const stopped = { code: 14, message: 'etcdserver: server stopped' };
+      expect([answered, ended]).toMatchObject([stopped, stopped]);
+      await closed;
+    });
+
+    test('what does not end is told so, and cut', async () => {
       const arrived = signal();
       const gone = signal();
+      const asked = signal();
       const { client, server } = await fixture.serve({
         [METHOD]: duplex((stream, call) => {
           stream.onMessage(() => arrived.resolve());
           call.onCancelled(() => gone.resolve());
+        }),
+        [OTHER]: unary(() => {
+          asked.resolve();
+          return new Promise(() => undefined);
         }),
       });
       const call = client.duplex(METHOD);
       call.write(bytes('I stay'));
       await arrived.promise;
       const answer = answerOf(call);
+      const waiting = client.unary(OTHER, bytes('and I wait'));
+      await asked.promise;
       await server.close(50);
       await gone.promise;
-      expect((await answer).code).not.toBe(0);
+      expect([await answer, await waiting]).toMatchObject([
+        { code: 14 },
+        { code: 14, message: 'etcdserver: server stopped' },
+      ]);
     });
   });
 }

@@ -4,6 +4,7 @@ import type { PeerCertificate } from 'node:tls';
 import type { Metadata } from '@grpc/grpc-js';
 import { Status } from '../../base/index.ts';
 import { commonNameOf } from '../../tls/index.ts';
+import { STOPPED } from '../call-status.ts';
 import type { MethodObserver } from '../observer.ts';
 import type { CallContext } from '../port.ts';
 
@@ -26,15 +27,24 @@ export class GrpcJsCall implements CallContext {
   #metadata: ReadonlyMap<string, string> | undefined;
   #state: 'open' | 'cancelled' | 'ended' = 'open';
   #listeners: (() => void)[] = [];
+  readonly #open: Set<GrpcJsCall>;
   #onEnded: (() => void) | undefined;
 
-  /** `onError` hears of an observer that throws, which is nobody's business but ours. */
+  /** How a conversation comes to its end because the server stops. */
+  leave: () => void = () => undefined;
+  /** How the client is told that the server has stopped. */
+  tellStopped: () => void = () => undefined;
+
+  /** `onError` hears of an observer that throws, which is nobody's business but ours. In `open` for as long as it is. */
   constructor(
     method: string,
     surface: GrpcJsSurface,
     observer: MethodObserver,
     onError: (method: string, error: unknown) => void,
+    open: Set<GrpcJsCall>,
   ) {
+    this.#open = open;
+    open.add(this);
     this.method = method;
     this.#onError = onError;
     this.#surface = surface;
@@ -85,6 +95,16 @@ export class GrpcJsCall implements CallContext {
     if (this.#state === 'open') this.#finish('ended', code, tell);
   }
 
+  /** The server has stopped: the client is told so, and the handler that nobody waits any more. */
+  breakOff(): void {
+    if (this.#state !== 'open') return;
+    const listeners = this.#listeners;
+    this.#finish('cancelled', STOPPED.code, () => {
+      this.tellStopped();
+      for (const listener of listeners) listener();
+    });
+  }
+
   #cancel(): void {
     if (this.#state !== 'open') return;
     const listeners = this.#listeners;
@@ -97,6 +117,7 @@ export class GrpcJsCall implements CallContext {
   #finish(state: 'cancelled' | 'ended', code: Status, tell: () => void): void {
     this.#state = state;
     this.#listeners = [];
+    this.#open.delete(this);
     tell();
     try {
       this.#onEnded?.();

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import * as grpc from '@grpc/grpc-js';
 import { type Bytes, Status } from '../../base/index.ts';
 import { lengthOf } from '../../codec/index.ts';
-import { callStatusOf, INTERNAL } from '../call-status.ts';
+import { callStatusOf, INTERNAL, STOPPED } from '../call-status.ts';
 import { Connections } from '../connections.ts';
 import type { MethodObserver } from '../observer.ts';
 import type { CallStatus, DuplexHandler, Message, Method, ServerStreamHandler, UnaryHandler } from '../port.ts';
@@ -22,6 +22,7 @@ export class GrpcJsServer implements GrpcServer {
   readonly #server: grpc.Server;
   readonly #injector: ReturnType<grpc.Server['createConnectionInjector']>;
   readonly #connections = new Connections();
+  readonly #calls = new Set<GrpcJsCall>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
@@ -42,8 +43,12 @@ export class GrpcJsServer implements GrpcServer {
   }
 
   async close(graceMs: number): Promise<void> {
-    this.#injector.drain(graceMs);
-    await this.#connections.close(graceMs);
+    // Its own time limit comes after ours.
+    this.#injector.drain(2 * graceMs);
+    for (const call of this.#calls) call.leave();
+    await this.#connections.close(graceMs, () => {
+      for (const call of this.#calls) call.breakOff();
+    });
     this.#server.forceShutdown();
   }
 
@@ -72,8 +77,9 @@ export class GrpcJsServer implements GrpcServer {
 
   #unary(name: string, handler: UnaryHandler, observer: MethodObserver): grpc.handleUnaryCall<Bytes, Message> {
     return (surface, respond) => {
-      const call = new GrpcJsCall(name, surface, observer, this.#options.onError);
+      const call = new GrpcJsCall(name, surface, observer, this.#options.onError, this.#calls);
       observer.received(surface.request.length);
+      call.tellStopped = () => respond(statusObject(STOPPED));
       const succeed = (answer: Message): void => {
         if (!call.isOpen) return;
         observer.sent(lengthOf(answer));
@@ -99,7 +105,7 @@ export class GrpcJsServer implements GrpcServer {
     observer: MethodObserver,
   ): grpc.handleServerStreamingCall<Bytes, Message> {
     return (surface) => {
-      const call = new GrpcJsCall(name, surface, observer, this.#options.onError);
+      const call = new GrpcJsCall(name, surface, observer, this.#options.onError, this.#calls);
       observer.received(surface.request.length);
       const stream = new GrpcJsSendStream(surface, call, observer);
       const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
@@ -118,7 +124,7 @@ export class GrpcJsServer implements GrpcServer {
     observer: MethodObserver,
   ): grpc.handleBidiStreamingCall<Bytes, Message> {
     return (surface) => {
-      const call = new GrpcJsCall(name, surface, observer, this.#options.onError);
+      const call = new GrpcJsCall(name, surface, observer, this.#options.onError, this.#calls);
       const fail = (error: unknown): void => stream.end(this.#statusOf(name, error));
       const stream: GrpcJsDuplexStream = new GrpcJsDuplexStream(surface, call, observer, fail);
       try {

@@ -10,7 +10,7 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { type Bytes, Status } from '../../base/index.ts';
 import { lengthOf } from '../../codec/index.ts';
-import { OK } from '../call-status.ts';
+import { OK, STOPPED } from '../call-status.ts';
 import type { MethodObserver } from '../observer.ts';
 import type { CallStatus, DuplexStream, Message, SendStream } from '../port.ts';
 import type { GrpcJsCall } from './call.ts';
@@ -37,6 +37,7 @@ export class GrpcJsSendStream implements SendStream {
     this.#surface = surface;
     this.#call = call;
     this.#observer = observer;
+    call.tellStopped = () => this.#tell(STOPPED);
   }
 
   write(message: Message): boolean {
@@ -55,11 +56,13 @@ export class GrpcJsSendStream implements SendStream {
   }
 
   end(status: CallStatus = OK): void {
-    this.#call.end(status.code, () => {
-      // This is how grpc-js is told the status of a stream: it catches the error, and sends it behind what is buffered.
-      if (status.code === Status.ok) this.#surface.end();
-      else this.#surface.emit('error', { code: status.code, details: status.message });
-    });
+    this.#call.end(status.code, () => this.#tell(status));
+  }
+
+  /** This is how grpc-js is told the status of a stream: it catches the error, and sends it behind what is buffered. */
+  #tell(status: CallStatus): void {
+    if (status.code === Status.ok) this.#surface.end();
+    else this.#surface.emit('error', { code: status.code, details: status.message });
   }
 
   #written(cost: number): void {
@@ -76,6 +79,8 @@ export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream
   readonly #failed: (error: unknown) => void;
   #onMessage: ((message: Bytes) => void) | undefined;
   #onHalfClose: (() => void) | undefined;
+  /** The server stops: what the client says from now on is not heard. */
+  #isLeaving = false;
 
   /** `failed` is told what a listener threw. */
   constructor(
@@ -96,12 +101,25 @@ export class GrpcJsDuplexStream extends GrpcJsSendStream implements DuplexStream
         failed(error);
       }
     };
+    call.leave = () => {
+      this.#isLeaving = true;
+      guarded(() => this.#onHalfClose?.());
+    };
     surface.on('data', (message: Bytes) => {
+      if (this.#isLeaving) return;
       observer.received(message.length);
       guarded(() => this.#onMessage?.(message));
     });
     // A reset looks like an end at first, until the stream is closed as well: within this turn of the loop.
-    surface.on('end', () => setImmediate(() => guarded(() => this.#onHalfClose?.())));
+    surface.on('end', () =>
+      setImmediate(() => {
+        if (!this.#isLeaving) guarded(() => this.#onHalfClose?.());
+      }),
+    );
+  }
+
+  override end(status: CallStatus = this.#isLeaving ? STOPPED : OK): void {
+    super.end(status);
   }
 
   onMessage(listener: (message: Bytes) => void): void {

@@ -125,7 +125,13 @@ export class Connection implements FrameSink, StreamHost, Waiting {
     if (this.#isOver || this.#isDraining) return;
     this.#isDraining = true;
     this.transmitter.goAway(this.#lastStreamId, ErrorCode.noError, '');
+    for (const stream of this.#streams.values()) stream.leave();
     this.#closeIfDone();
+  }
+
+  /** Ends what is left of the calls. */
+  breakOff(): void {
+    for (const stream of this.#streams.values()) stream.breakOff();
   }
 
   // ---- what comes in ----

@@ -101,6 +101,11 @@ export class HttpStream implements OpenStream, Sender {
     this.#host.closed(this);
   }
 
+  /** It is answered soon, or not at all. */
+  leave(): void {}
+
+  breakOff(): void {}
+
   /** The client has reset it, or is gone. */
   cancel(): void {
     if (this.#isOver) return;

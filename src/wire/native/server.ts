@@ -56,7 +56,9 @@ export class NativeServer implements GrpcServer {
 
   async close(graceMs: number): Promise<void> {
     for (const connection of this.#serving) connection.drain();
-    await this.#connections.close(graceMs);
+    await this.#connections.close(graceMs, () => {
+      for (const connection of this.#serving) connection.breakOff();
+    });
   }
 
   #guarded(stream: Stream, listener: () => void): void {

@@ -22,6 +22,10 @@ export interface OpenStream {
   openWindow(bytes: number): boolean;
   /** The client has reset it, or is gone: nothing can be sent any more. */
   cancel(): void;
+  /** The server stops: a conversation comes to its end. */
+  leave(): void;
+  /** The server has stopped: the client is told so, and the handler that nobody waits any more. */
+  breakOff(): void;
 }
 
 export interface StreamHost {

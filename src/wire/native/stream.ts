@@ -13,7 +13,7 @@
 
 import { type Bytes, Status, type Timer } from '../../base/index.ts';
 import { lengthOf } from '../../codec/index.ts';
-import { OK } from '../call-status.ts';
+import { OK, STOPPED } from '../call-status.ts';
 import type { MethodObserver } from '../observer.ts';
 import type { CallContext, CallStatus, DuplexStream, Message, Method } from '../port.ts';
 import { ErrorCode, WINDOW_BYTES_MAX, writeUint32 } from './frame.ts';
@@ -84,6 +84,8 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   #queueCost = 0;
   #status: CallStatus | undefined;
   #isHeldBack = false;
+  /** The server stops: what the client says from now on is not heard. */
+  #isLeaving = false;
   #onWritable: (() => void) | undefined;
 
   constructor(host: StreamHost, id: number, route: Route, head: RequestHead, sendWindow: number) {
@@ -95,7 +97,8 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     this.#sendWindow = sendWindow;
     this.#startedAt = host.clock.now();
     route.observer.started();
-    if (head.timeoutMs !== undefined) this.#deadline = host.clock.after(head.timeoutMs, () => this.#expire());
+    if (head.timeoutMs !== undefined)
+      this.#deadline = host.clock.after(head.timeoutMs, () => this.#breakOff(DEADLINE_EXCEEDED));
   }
 
   // ---- CallContext ----
@@ -258,6 +261,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   #message(message: Bytes): void {
     this.#route.observer.received(message.length);
+    if (this.#isLeaving) return;
     if (this.#route.method.kind === 'duplex') {
       this.#host.guarded(this, () => this.#onMessage?.(message));
     } else if (this.#request === undefined) {
@@ -268,7 +272,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   }
 
   #halfClosed(): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open' || this.#isLeaving) return;
     this.#isHalfCloseDue = false;
     if (this.#reader !== undefined) {
       this.end({ code: Status.internal, message: 'grpc: the request ends within a message' });
@@ -320,7 +324,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     this.#onWritable = listener;
   }
 
-  end(status: CallStatus = OK): void {
+  end(status: CallStatus = this.#isLeaving ? STOPPED : OK): void {
     if (this.#state !== 'open') return;
     this.#state = 'ended';
     this.#finish(status);
@@ -424,12 +428,24 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     this.#cancelled(CANCELLED);
   }
 
-  #expire(): void {
+  leave(): void {
+    if (this.#route.method.kind !== 'duplex' || this.#state !== 'open' || this.#isLeaving) return;
+    this.#isLeaving = true;
+    // Unless it has heard of one.
+    if (!this.#isHalfClosed || this.#isHalfCloseDue) this.#host.guarded(this, () => this.#onHalfClose?.());
+    this.#isHalfCloseDue = false;
+  }
+
+  breakOff(): void {
+    this.#breakOff(STOPPED);
+  }
+
+  #breakOff(status: CallStatus): void {
     if (this.#state !== 'open') return;
     const isWithinMessage = this.#queue?.isWithinMessage === true;
     this.#drop();
-    this.#cancelled(DEADLINE_EXCEEDED);
-    if (!isWithinMessage) return this.#sendStatus(DEADLINE_EXCEEDED);
+    this.#cancelled(status);
+    if (!isWithinMessage) return this.#sendStatus(status);
     this.#host.transmitter.resetStream(this.id, ErrorCode.cancel);
     this.#host.closed(this);
     return undefined;
