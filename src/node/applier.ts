@@ -5,6 +5,8 @@
  *                       -> backend.commit: their writes and the applied index, in one batch
  *                       -> the proposals that waited for them, the reads that waited for the index
  *
+ * Where a revision has more watchers than one turn has time for, the slice ends with it, and the next one waits until all are told.
+ *
  * An outcome is told only after the slice's batch has been closed, so whoever hears of a write finds it.
  */
 
@@ -12,8 +14,9 @@ import type { Author } from '../auth/index.ts';
 import { type Clock, type Failpoints, InvariantError } from '../base/index.ts';
 import { decodeInternalRequest, encodeConfiguration } from '../codec/index.ts';
 import { type Applied, decodeMembershipChange, type MachineRequest } from '../machine/index.ts';
-import type { CompactionJob, Event } from '../mvcc/index.ts';
+import type { CompactionJob } from '../mvcc/index.ts';
 import type { Entry } from '../raft/index.ts';
+import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
@@ -25,8 +28,7 @@ const SLICE_ENTRIES_MAX = 256;
 export interface ApplierOptions {
   readonly clock: Clock;
   readonly state: AppliedState;
-  /** Tells the watchers. */
-  readonly notify: (revision: number, events: readonly Event[]) => void;
+  readonly watchers: Pick<WatchableStore, 'notify' | 'onceTold'>;
   readonly settle: (id: number, outcome: Outcome) => void;
   /** Starts the removal that a compaction asks for; resolves when it is done. */
   readonly compact: (job: CompactionJob) => Promise<void>;
@@ -53,6 +55,8 @@ export class Applier {
   #queue: Entry[] = [];
   #running = false;
   #failed = false;
+  /** Whether all watchers have been told of the last entry. */
+  #allTold = true;
   /** When the last entry of the slice was done: one look at the clock an entry. */
   #now = 0;
   /** Ascending by index: a later read never waits for an earlier index. */
@@ -110,6 +114,7 @@ export class Applier {
       while (this.#queue.length > 0 && !this.#failed) {
         if (this.#options.failpoints !== undefined) await this.#passMoment(this.#options.failpoints);
         this.#applySlice();
+        if (!this.#allTold) await this.#untilAllTold();
         const pressure = this.#options.state.backend.pressure();
         if (pressure !== undefined) await pressure;
         else if (this.#queue.length > 0) await nextTurn(this.#options.clock);
@@ -127,6 +132,11 @@ export class Applier {
     await failpoints.reach(isChange ? 'beforeApplyOneConfChange' : 'beforeApplyOneEntryNormal');
   }
 
+  async #untilAllTold(): Promise<void> {
+    await new Promise<void>((told) => this.#options.watchers.onceTold(told));
+    this.#allTold = true;
+  }
+
   #applySlice(): void {
     const { clock, settle } = this.#options;
     this.#now = clock.now();
@@ -134,6 +144,7 @@ export class Applier {
     const outcomes: { id: number; outcome: Outcome }[] = [];
     let count = 0;
     for (const entry of this.#queue) {
+      if (!this.#allTold) break;
       if (count > 0 && (count === this.#sliceEntriesMax || this.#now >= until)) break;
       count++;
       const told = this.#applyEntry(entry);
@@ -157,7 +168,7 @@ export class Applier {
     const { id, by, asked } = requestOf(entry);
     const applied = this.#options.state.machine.apply(asked, by);
     if (applied.ok && applied.events.length > 0) {
-      this.#options.notify(this.#options.state.store.currentRevision, applied.events);
+      this.#allTold = this.#options.watchers.notify(this.#options.state.store.currentRevision, applied.events);
     }
     const begun = this.#now;
     this.#now = this.#options.clock.now();

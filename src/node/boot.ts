@@ -144,7 +144,7 @@ export async function boot(options: BootOptions): Promise<BootedNode> {
       identity: { ...options.identity, clusterId: metadata.clusterId, memberId: metadata.nodeId },
       directory,
       state,
-      watchable: new WatchableStore(state, clock, options.failpoints),
+      watchable: new WatchableStore(state, clock, { failpoints: options.failpoints }),
       transport: network.transport,
     });
     running.logged(found.entries);

@@ -165,7 +165,7 @@ export class Node implements Member, LogOwner {
     this.#applier = new Applier({
       clock,
       state,
-      notify: (revision, events) => watchable.notify(revision, events),
+      watchers: watchable,
       settle: (id, outcome) => this.#proposer.settle(id, outcome),
       compact: (job) => this.#compactor.run(job),
       observe: (request, seconds, ok) => this.#observe(request, seconds, ok),

@@ -13,5 +13,5 @@ export {
   WatchStream,
 } from './watch-stream.ts';
 export type { Watchable } from './watchable.ts';
-export { WatchableStore } from './watchable-store.ts';
+export { WatchableStore, type WatchableStoreOptions } from './watchable-store.ts';
 export { PLAIN, type Watcher, type WatcherOptions, type WatcherState } from './watcher.ts';

@@ -33,8 +33,12 @@ function heldBytesOf(watcher: Watcher): number {
 
 export class Placement {
   readonly #clock: Clock;
-  /** The newest revision that watchers have been told of. */
+  /** The newest revision that watchers have been told of, or are being told. */
   rev: number;
+  /** Some of the synced are still to be told of `rev`: among those that hear of it, the ones whose cursor is not beyond it. */
+  isTelling = false;
+  /** Who was asked for a bookmark since then. */
+  readonly askedMeanwhile: Set<Watcher | WatchStream> = new Set();
   synced: WatcherGroup = new WatcherGroup();
   unsynced: WatcherGroup = new WatcherGroup();
   /** Streams with victims; the victims themselves are in the streams' lists, because they wait for their streams. */

@@ -6,6 +6,8 @@
  *
  *     w1 synced, w2 behind    progress     w1: bookmark 9        (w2 catches up)     w2: bookmark 11    all: bookmark 11
  *
+ * While a revision is being told in slices nobody knows who has heard of it: what is asked then is answered when all have.
+ *
  * A watcher that starts in the future counts as lagging until the revision before its start: a client may take a bookmark for the place
  * to resume from, and must not be led to one below its start. A bookmark is queued behind all events that it speaks of, and
  * the revision never goes back; so neither do bookmarks.
@@ -13,11 +15,11 @@
 
 import type { Placement } from './placement.ts';
 import type { WatchStream } from './watch-stream.ts';
-import type { Watcher } from './watcher.ts';
+import { Watcher } from './watcher.ts';
 
 /** Whether a bookmark at the present revision would be true for every watcher, and of use to it. */
 function allSynced(placement: Placement, stream: WatchStream): boolean {
-  return stream.behind === 0 && stream.futureRev <= placement.rev + 1;
+  return !placement.isTelling && stream.behind === 0 && stream.futureRev <= placement.rev + 1;
 }
 
 /** Whether a bookmark at the present revision is true for the watcher, and of use to it. */
@@ -28,12 +30,20 @@ function isToldAll(placement: Placement, watcher: Watcher): boolean {
 /** A bookmark for one watcher: now, or when it has caught up. A start in the future is silent below it. */
 export function progress(placement: Placement, watcher: Watcher): void {
   if (watcher.state === 'compacted') return;
+  if (placement.isTelling) {
+    placement.askedMeanwhile.add(watcher);
+    return;
+  }
   if (isToldAll(placement, watcher)) watcher.stream.bookmark(watcher, placement.rev);
   else if (watcher.state !== 'synced') watcher.progressWanted = true;
 }
 
 /** Answers for all watchers of the stream. Whether it could be done at once. */
 export function progressAll(placement: Placement, stream: WatchStream): boolean {
+  if (placement.isTelling) {
+    placement.askedMeanwhile.add(stream);
+    return false;
+  }
   if (allSynced(placement, stream)) {
     stream.bookmarkAll(placement.rev);
     return true;
@@ -50,4 +60,14 @@ export function settleProgress(placement: Placement, stream: WatchStream): void 
   stream.progressAwaited = false;
   placement.progressStreams.delete(stream);
   stream.bookmarkAll(placement.rev);
+}
+
+/** Answers what was asked while a revision was being told. */
+export function answerAsked(placement: Placement): void {
+  const asked = Array.from(placement.askedMeanwhile);
+  placement.askedMeanwhile.clear();
+  for (const each of asked) {
+    if (each instanceof Watcher) progress(placement, each);
+    else progressAll(placement, each);
+  }
 }

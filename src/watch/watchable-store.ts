@@ -5,22 +5,40 @@
  *                                            |      no room -> victim -> moveVictims, when there is
  *     history -------> syncWatchers ---------+--> unsynced watchers: in batches, until they are synced
  *
+ * Where more watchers hear of a revision than one turn has time for, they do so in slices, and the next is not applied before. A bookmark
+ * that is asked for meanwhile waits as well.
+ *
  * Nothing here waits for a client. A watcher whose client is slow costs its own stream's channel and a look now and then.
  */
 
-import { type Clock, type Failpoints, InvariantError } from '../base/index.ts';
+import { type Clock, type Failpoints, InvariantError, type Timer } from '../base/index.ts';
 import type { Event, History } from '../mvcc/index.ts';
 import { describeWatchers, type WatcherDescription } from './describe.ts';
 import type { WatchGauges } from './gauges.ts';
+import { WATCHERS_PER_TELL_MAX } from './limits.ts';
 import { SyncLoop, VictimLoop } from './loops.ts';
 import { moveVictims } from './move-victims.ts';
-import { notifySynced } from './notify.ts';
+import { Telling } from './notify.ts';
 import { Placement } from './placement.ts';
-import { progress, progressAll, settleProgress } from './progress.ts';
+import { answerAsked, progress, progressAll, settleProgress } from './progress.ts';
 import { type Beginning, syncWatchers } from './sync-watchers.ts';
 import { type WatchReader, WatchStream } from './watch-stream.ts';
 import type { Watchable } from './watchable.ts';
 import type { Watcher } from './watcher.ts';
+
+export interface WatchableStoreOptions {
+  readonly failpoints?: Failpoints | undefined;
+  /** WATCHERS_PER_TELL_MAX, unless said. */
+  readonly watchersPerTellMax?: number | undefined;
+}
+
+/** A revision that some have still to be told of. */
+interface Unfinished {
+  readonly telling: Telling;
+  done: (() => void) | undefined;
+  /** For the next slice. */
+  timer: Timer;
+}
 
 export class WatchableStore implements Watchable {
   readonly #history: History;
@@ -29,13 +47,16 @@ export class WatchableStore implements Watchable {
   readonly #syncLoop: SyncLoop;
   readonly #victimLoop: VictimLoop;
   readonly #failpoints: Failpoints | undefined;
+  readonly #watchersPerTellMax: number;
+  #unfinished: Unfinished | undefined;
   #beginning: Beginning = 'longest';
 
   /** Watches `history` from its present revision on: from now, notify must be called for every further one. */
-  constructor(history: History, clock: Clock, failpoints?: Failpoints) {
+  constructor(history: History, clock: Clock, { failpoints, watchersPerTellMax }: WatchableStoreOptions = {}) {
     this.#history = history;
     this.#clock = clock;
     this.#failpoints = failpoints;
+    this.#watchersPerTellMax = watchersPerTellMax ?? WATCHERS_PER_TELL_MAX;
     this.#placement = new Placement(clock, history.currentRevision);
     this.#syncLoop = new SyncLoop(clock, {
       pass: () => this.syncWatchers() > 0,
@@ -66,21 +87,36 @@ export class WatchableStore implements Watchable {
     return new WatchStream(this, reader);
   }
 
-  /** Tells of the revision that has just been applied. To be called for each, in order, with all of its events. */
-  notify(rev: number, events: readonly Event[]): void {
+  /**
+   * Tells of the revision that has just been applied. To be called for each, in order, with all of its events. Whether everyone has been
+   * told: if not, the next is to wait for that (onceTold), else the rest of this one is told in one piece.
+   */
+  notify(rev: number, events: readonly Event[]): boolean {
     const placement = this.#placement;
+    this.#tellOn(Number.POSITIVE_INFINITY);
     if (rev !== placement.rev + 1) {
       throw new InvariantError(`revision ${rev} is applied after ${placement.rev}: watchers would miss some`);
     }
     placement.rev = rev;
-    notifySynced(placement, this.#history, rev, events);
-    // A watcher that starts in the future may have been all that an answer waited for.
-    for (const stream of placement.progressStreams) settleProgress(placement, stream);
-    this.#victimLoop.wake();
+    const telling = new Telling(placement, this.#history, rev, events);
+    if (telling.tell(this.#watchersPerTellMax)) {
+      this.#told();
+      return true;
+    }
+    placement.isTelling = true;
+    this.#unfinished = { telling, done: undefined, timer: this.#nextSlice() };
+    return false;
+  }
+
+  /** Calls `done`, once, when everyone has been told of the last revision. To be called where notify says that not everyone has. */
+  onceTold(done: () => void): void {
+    if (this.#unfinished === undefined) done();
+    else this.#unfinished.done = done;
   }
 
   /** The history has been replaced by that of a snapshot, and has gone on without notify. Everyone hears what was missed. */
   restore(): void {
+    this.#tellOn(Number.POSITIVE_INFINITY);
     this.#placement.restore(this.#history.currentRevision);
     this.#syncLoop.hurry();
   }
@@ -108,6 +144,31 @@ export class WatchableStore implements Watchable {
   /** Up to `limit` watchers, those that are behind first. */
   describe(limit: number): WatcherDescription[] {
     return describeWatchers(this.#placement, this.#clock.now(), limit);
+  }
+
+  #tellOn(watchersMax: number): void {
+    const unfinished = this.#unfinished;
+    if (unfinished === undefined) return;
+    if (!unfinished.telling.tell(watchersMax)) {
+      unfinished.timer = this.#nextSlice();
+      return;
+    }
+    unfinished.timer.cancel();
+    this.#unfinished = undefined;
+    this.#placement.isTelling = false;
+    this.#told();
+    answerAsked(this.#placement);
+    unfinished.done?.();
+  }
+
+  #nextSlice(): Timer {
+    return this.#clock.after(0, () => this.#tellOn(this.#watchersPerTellMax));
+  }
+
+  #told(): void {
+    // A watcher that starts in the future may have been all that an answer waited for.
+    for (const stream of this.#placement.progressStreams) settleProgress(this.#placement, stream);
+    this.#victimLoop.wake();
   }
 
   // ---- Watchable: what streams ask ----
@@ -150,6 +211,7 @@ export class WatchableStore implements Watchable {
   streamClosed(stream: WatchStream): void {
     this.#placement.gauges.watchStreams--;
     this.#placement.progressStreams.delete(stream);
+    this.#placement.askedMeanwhile.delete(stream);
     stream.progressAwaited = false;
   }
 }

@@ -377,8 +377,16 @@ export const MUTANTS: readonly Mutant[] = [
     'future-told-early',
     'a watcher that starts in the future is told of what comes before',
     'watch/notify.ts',
-    'if (watcher.minRev <= rev && !watcher.send',
-    'if (!watcher.send',
+    'if (watcher.minRev > this.#rev) return;',
+    '',
+  ),
+  mutant(
+    8,
+    'told-twice',
+    'a watcher that is told of a revision in one slice may be told again in the next',
+    'watch/notify.ts',
+    'if (watcher.send(events, this.#rev)) watcher.minRev = this.#rev + 1;\n    else',
+    'if (!watcher.send(events, this.#rev))',
   ),
   mutant(
     12,

@@ -49,9 +49,9 @@ function changesOf(text: string): Change[] {
 }
 
 export class Story {
-  readonly #clock = new FiniteClock();
+  #clock = new FiniteClock();
   readonly #history = new FakeHistory();
-  readonly #store = new WatchableStore(this.#history, this.#clock);
+  #store = new WatchableStore(this.#history, this.#clock);
   readonly #streams = new Map<string, WatchStream>();
   readonly #blocked = new Set<string>();
   #lines: string[] = [];
@@ -88,14 +88,24 @@ export class Story {
     else if (command === 'advance') this.#advance(Number.parseInt(args.get('0') ?? '0', 10));
     else if (command === 'snapshot') this.#snapshot(rest);
     else if (command === 'restore') this.#store.restore();
+    else if (command === 'slices') this.#tellInSlices(number('0'));
     else if (command === 'gauges') this.#gauges();
     else if (command === 'describe') this.#describe();
     else throw new Error(`no such command: ${command}`);
   }
 
+  /** To begin with: so many watchers hear of a revision at once, and as many each millisecond that follows. */
+  #tellInSlices(watchersPerTellMax: number): void {
+    this.#store.stop();
+    this.#clock = new FiniteClock(1);
+    this.#store = new WatchableStore(this.#history, this.#clock, { watchersPerTellMax });
+    this.#store.start();
+  }
+
   #apply(changes: readonly Change[]): void {
     const events = this.#history.apply(changes);
-    if (events.length > 0) this.#store.notify(this.#history.currentRevision, events);
+    if (events.length === 0) return;
+    if (!this.#store.notify(this.#history.currentRevision, events)) this.#say('(not all are told)');
   }
 
   /** So many puts of one key, each a revision. */

@@ -25,6 +25,9 @@ export interface World {
   compact(revision: number): void;
 }
 
+/** Time goes by in such steps, and a turn of the event loop takes as long. */
+const STEP_MS = 5;
+
 interface Told {
   readonly range: KeyRange;
   readonly startRev: number;
@@ -50,15 +53,15 @@ class Reader {
 }
 
 export class WatchModel {
-  readonly clock = new FiniteClock();
+  readonly clock = new FiniteClock(STEP_MS);
   readonly #world: World;
   readonly #store: WatchableStore;
   readonly #events: Event[] = [];
   readonly #readers: Reader[] = [];
 
-  constructor(world: World, streams: number) {
+  constructor(world: World, streams: number, watchersPerTellMax?: number) {
     this.#world = world;
-    this.#store = new WatchableStore(world.history, this.clock);
+    this.#store = new WatchableStore(world.history, this.clock, { watchersPerTellMax });
     for (let i = 0; i < streams; i++) this.#open();
     this.#store.start();
   }
@@ -92,8 +95,8 @@ export class WatchModel {
   }
 
   advance(ms: number): void {
-    for (let i = 0; i < ms; i += 5) {
-      this.clock.advance(5);
+    for (let i = 0; i < ms; i += STEP_MS) {
+      this.clock.advance(STEP_MS);
       this.#read();
     }
   }
@@ -154,6 +157,8 @@ export class WatchModel {
   finish(): void {
     for (const reader of this.#readers) reader.reading = true;
     this.#read();
+    // The last revision may still be told of in slices.
+    this.advance(200);
     for (let i = 0; i < 100 && this.#store.gauges.slowWatchers > 0; i++) this.advance(100);
     let live = 0;
     for (const reader of this.#readers) {

@@ -33,57 +33,67 @@ const options = fc.record({
 /** 0 for what comes next; else a place between the beginning and somewhat after the present, in thousandths. */
 const start = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 1003 }));
 
-const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('apply' as const), changes }) },
-  // 130 fills a channel, 1100 more than a batch.
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('burst' as const),
-      key,
-      count: fc.constantFrom(3, 130, 400, 1100),
-      bytes: fc.constantFrom(1, 2000),
-    }),
-  },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant('watch' as const),
-      stream,
-      id: fc.constantFrom(0, 0, 1, 2),
-      key,
-      end: fc.constantFrom(undefined, undefined, 'c', 'e', KEY_INFINITY),
-      start,
-      options,
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), stream, id: fc.nat(5) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('reading' as const), stream, on: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('take' as const), stream, count: fc.constantFrom(1, 20, 70) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant('compact' as const), place: fc.integer({ min: 1, max: 1000 }) }),
-  },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(5, 10, 100) }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('progress' as const),
-      stream,
-      id: fc.option(fc.nat(5), { nil: undefined }),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('restore' as const),
-      changes: fc.array(changes, { maxLength: 3 }),
-      compactTo: fc.integer({ min: 0, max: 1000 }),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const), stream }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+/** What happens, with bursts of so many puts. */
+const step = (...bursts: number[]) =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('apply' as const), changes }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('burst' as const),
+        key,
+        count: fc.constantFrom(...bursts),
+        bytes: fc.constantFrom(1, 2000),
+      }),
+    },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constant('watch' as const),
+        stream,
+        id: fc.constantFrom(0, 0, 1, 2),
+        key,
+        end: fc.constantFrom(undefined, undefined, 'c', 'e', KEY_INFINITY),
+        start,
+        options,
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), stream, id: fc.nat(5) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('reading' as const), stream, on: fc.boolean() }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant('take' as const), stream, count: fc.constantFrom(1, 20, 70) }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('compact' as const), place: fc.integer({ min: 1, max: 1000 }) }),
+    },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(5, 10, 100) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('progress' as const),
+        stream,
+        id: fc.option(fc.nat(5), { nil: undefined }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('restore' as const),
+        changes: fc.array(changes, { maxLength: 3 }),
+        compactTo: fc.integer({ min: 0, max: 1000 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const), stream }) },
+  );
+type Step = ReturnType<typeof step> extends fc.Arbitrary<infer T> ? T : never;
+
+/** 130 fill a channel, 1100 are more than a batch. */
+const MANY = step(3, 130, 400, 1100);
+
+/** A burst leaves no time for slices: each revision is told to the end before the next. */
+const FEW = step(1, 2);
 
 function take(model: WatchModel, step: Step): void {
   const at = (thousandths: number): number => Math.ceil((model.rev * thousandths) / 1000);
@@ -137,10 +147,10 @@ function putOf(key: string, value: string): PutOperation {
   return { kind: 'put', key, value: bytesOf(value), lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
 }
 
-function check(world: () => World, runs: number): void {
+function check(world: () => World, runs: number, step = MANY, watchersPerTellMax?: number): void {
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), (steps) => {
-      const model = new WatchModel(world(), STREAMS);
+      const model = new WatchModel(world(), STREAMS, watchersPerTellMax);
       for (const each of steps) take(model, each);
       model.finish();
     }),
@@ -154,4 +164,8 @@ test('every watcher is told its history, or is cancelled once because compaction
 
 test('the same on a real store', () => {
   check(storeWorld, 30);
+});
+
+test('the same if what many hear of is told in slices', () => {
+  check(fakeWorld, 800, FEW, 1);
 });
