@@ -1,5 +1,6 @@
 export * from './alarm-request.ts';
 export * from './auth-request.ts';
+export * from './chunk-pool.ts';
 export * from './configuration.ts';
 export * from './internal-request.ts';
 export * from './kv-request.ts';

@@ -20,7 +20,7 @@ export function encodeRangeResponse(header: ResponseHeader, result: RangeResult)
   return encoder.finish();
 }
 
-/** Encodes a RangeResponse of any size in steps, so that others may run in between. */
+/** Encodes a RangeResponse of any size in steps, so that others may run in between. It is for one client. */
 export class RangeResponseEncoder {
   readonly #header: ResponseHeader;
   readonly #kvs: readonly Bytes[];
@@ -32,7 +32,7 @@ export class RangeResponseEncoder {
     this.#header = header;
     this.#kvs = result.kvs;
     this.#left = result.kvs.length;
-    this.#writer = new ProtoWriter(expectedBytes(result.kvs));
+    this.#writer = new ProtoWriter(expectedBytes(result.kvs), true);
     this.#writer.numberField(4, result.count);
     this.#writer.boolField(3, result.more);
   }

@@ -13,15 +13,20 @@
  */
 
 import type { Bytes } from '../base/index.ts';
+import { CHUNK_BYTES_MAX, takeChunk } from './chunk-pool.ts';
 
 /** A message in pieces that are sent end to end, or in one. */
-export type EncodedMessage = Bytes | readonly Bytes[];
+export type EncodedMessage = Bytes | Pieces;
+
+export interface Pieces extends ReadonlyArray<Bytes> {
+  /** The chunks of the pool that its pieces lie in: of a message that is sent once. Whoever has sent it takes them out and returns them. */
+  readonly chunks?: Bytes[];
+}
 
 /** From this size on, bytes are sent from where they lie. Copying less than this costs less than a piece does. */
 export const PIECE_BYTES_MIN = 4096;
 
 const CHUNK_BYTES_MIN = 128;
-const CHUNK_BYTES_MAX = 64 * 1024;
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -32,10 +37,16 @@ export class ProtoWriter {
   /** Finished pieces, the last of the message first. */
   readonly #pieces: Bytes[] = [];
   #piecesBytes = 0;
+  /** Chunks of the pool, if it may take any. */
+  readonly #pooled: Bytes[] | undefined;
 
-  /** `bytesExpected` spares growing, and memory: the guess may be wrong either way. */
-  constructor(bytesExpected: number = CHUNK_BYTES_MIN) {
-    this.#chunk = Buffer.allocUnsafe(Math.min(Math.max(bytesExpected, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX));
+  /**
+   * `bytesExpected` spares growing, and memory: the guess may be wrong either way. `isSentOnce`: the message goes to one client, who
+   * may have it in chunks that are used again.
+   */
+  constructor(bytesExpected: number = CHUNK_BYTES_MIN, isSentOnce = false) {
+    this.#pooled = isSentOnce ? [] : undefined;
+    this.#chunk = this.#newChunk(Math.min(Math.max(bytesExpected, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX));
     this.#at = this.#chunk.length;
   }
 
@@ -96,9 +107,19 @@ export class ProtoWriter {
 
   /** What was written, front to back. The writer is done after this. */
   finish(): EncodedMessage {
-    if (this.#pieces.length === 0) return this.#chunk.subarray(this.#at);
+    const chunks = this.#pooled;
+    const isPooled = chunks !== undefined && chunks.length > 0;
+    if (this.#pieces.length === 0 && !isPooled) return this.#chunk.subarray(this.#at);
     this.#closeChunk(0);
-    return this.#pieces.toReversed();
+    const pieces = this.#pieces.toReversed();
+    return isPooled ? Object.assign(pieces, { chunks }) : pieces;
+  }
+
+  #newChunk(bytes: number): Bytes {
+    if (this.#pooled === undefined || bytes !== CHUNK_BYTES_MAX) return Buffer.allocUnsafe(bytes);
+    const chunk = takeChunk();
+    this.#pooled.push(chunk);
+    return chunk;
   }
 
   /** A varint from back to front, so that its first byte is the one with the lowest bits. */
@@ -151,7 +172,7 @@ export class ProtoWriter {
     if (this.#at >= nextBytes) {
       this.#chunk = this.#chunk.subarray(0, this.#at);
     } else {
-      this.#chunk = Buffer.allocUnsafe(nextBytes);
+      this.#chunk = this.#newChunk(nextBytes);
       this.#at = nextBytes;
     }
   }

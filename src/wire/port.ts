@@ -7,9 +7,10 @@
  */
 
 import type { Bytes, Status } from '../base/index.ts';
+import type { EncodedMessage } from '../codec/index.ts';
 
 /** One message: bytes, or pieces to be put end to end. Must not be changed after it is handed over. */
-export type Message = Bytes | readonly Bytes[];
+export type Message = EncodedMessage;
 
 /** How a call ended. `message` is what the client sees as grpc-message. */
 export interface CallStatus {

@@ -12,6 +12,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Bytes } from '../../base/index.ts';
+import { returnChunks } from '../../codec/index.ts';
 
 /** From this size on, bytes are sent from where they lie. */
 export const PIECE_BYTES_MIN = 2048;
@@ -43,6 +44,8 @@ export class Output {
   #from = 0;
   #slabs: Buffer[] = [];
   #pieces: Bytes[] = [];
+  /** Of messages that end here. */
+  #chunks: Bytes[] = [];
   #bytes = 0;
 
   get bytes(): number {
@@ -76,6 +79,11 @@ export class Output {
     this.#slab.set(length === bytes.length ? bytes : bytes.subarray(from, to), at);
   }
 
+  /** The last of a message that lies in these chunks of the pool has been added: they go back there when it is written. */
+  returnWhenWritten(chunks: readonly Bytes[]): void {
+    this.#chunks.push(...chunks);
+  }
+
   /**
    * Hands everything to the socket. `done` is called when it is gone, or the socket is. Returns the number of bytes.
    * The socket must not have been ended.
@@ -84,16 +92,21 @@ export class Output {
     this.#closePiece();
     const slabs = this.#slabs;
     const pieces = this.#pieces;
+    const chunks = this.#chunks;
     const bytes = this.#bytes;
     this.#slab = NO_SLAB;
     this.#at = 0;
     this.#from = 0;
     this.#slabs = [];
     this.#pieces = [];
+    this.#chunks = [];
     this.#bytes = 0;
     const written = (error?: Error | null): void => {
       // After an error nobody knows who still looks at them.
-      if (error === undefined || error === null) keepSlabs(slabs);
+      if (error === undefined || error === null) {
+        keepSlabs(slabs);
+        returnChunks(chunks);
+      }
       done();
     };
     if (pieces.length > 1) socket.cork();

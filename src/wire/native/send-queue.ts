@@ -61,6 +61,7 @@ export class SendQueue {
       }
       const piece = pieceOf(message, this.#piece);
       if (piece === undefined) {
+        if ('chunks' in message && message.chunks !== undefined) output.returnWhenWritten(message.chunks.splice(0));
         this.#next();
         continue;
       }
