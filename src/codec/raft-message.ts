@@ -114,6 +114,7 @@ function writeBody(writer: ProtoWriter, message: Message): void {
       return;
     case 'appendEntries':
       for (const entry of message.entries.toReversed()) writeEntry(writer, entry);
+      writer.boolField(FIELD.flag, message.quiet);
       writer.numberField(FIELD.commit, message.commit);
       writer.numberField(FIELD.indexTerm, message.prevTerm);
       writer.numberField(FIELD.index, message.prevIndex);
@@ -183,7 +184,7 @@ function bodyOf(fields: Fields): MessageBody {
     case 'requestPreVoteResponse':
       return { kind, granted: flag };
     case 'appendEntries':
-      return { kind, prevIndex: index, prevTerm: indexTerm, entries, commit };
+      return { kind, prevIndex: index, prevTerm: indexTerm, entries, commit, quiet: flag };
     case 'appendEntriesAccepted':
       return { kind, index };
     case 'appendEntriesRejected':

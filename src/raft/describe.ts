@@ -73,7 +73,7 @@ function describeBody(message: Message): string {
       return `${message.kind} ${message.granted ? 'granted' : 'refused'}`;
     case 'appendEntries': {
       const previous = describePosition({ index: message.prevIndex, term: message.prevTerm });
-      return `appendEntries after ${previous} ${describeEntries(message.entries)} commit ${message.commit}`;
+      return `appendEntries after ${previous} ${describeEntries(message.entries)} commit ${message.commit}${message.quiet ? ' quiet' : ''}`;
     }
     case 'appendEntriesAccepted':
       return `accepted ${message.index}`;

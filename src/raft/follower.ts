@@ -8,9 +8,10 @@ import type { RaftState } from './state.ts';
 
 export function onAppendEntries(state: RaftState, message: MessageOf<'appendEntries'>): void {
   const { log } = state;
-  const { from, prevIndex, prevTerm, entries } = message;
+  const { from, prevIndex, prevTerm, entries, quiet } = message;
   if (prevIndex < log.commit) {
     // An old message. What is committed is in the leader's log too, so that much can be said.
+    if (quiet) return;
     state.sendOncePersisted(from, { kind: 'appendEntriesAccepted', index: log.commit });
     return;
   }
@@ -31,6 +32,7 @@ export function onAppendEntries(state: RaftState, message: MessageOf<'appendEntr
   const index = prevIndex + entries.length;
   // Beyond the last entry of this message the log may still be another leader's.
   log.commitTo(Math.min(message.commit, index));
+  if (quiet) return;
   state.sendOncePersisted(from, { kind: 'appendEntriesAccepted', index });
 }
 

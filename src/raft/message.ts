@@ -34,6 +34,8 @@ export interface AppendEntries {
   readonly prevTerm: number;
   readonly entries: readonly Entry[];
   readonly commit: number;
+  /** It only tells the commit index: that the log agrees has been said, or is on its way, so it is answered only where it does not. */
+  readonly quiet: boolean;
 }
 
 /** The sender's log agrees with the leader's up to `index`, and is on disk that far. */

@@ -155,7 +155,8 @@ function sendAppends(state: RaftState, id: MemberId, progress: Progress): void {
     }
     const entries = log.slice(progress.next, log.lastIndex, limits.appendBytesMax);
     if (entries.length === 0 && !progress.owed && progress.commitTold >= log.commit) return;
-    state.send(id, { kind: 'appendEntries', prevIndex, prevTerm, entries, commit: log.commit });
+    const quiet = entries.length === 0 && !progress.owed && progress.state === 'replicate';
+    state.send(id, { kind: 'appendEntries', prevIndex, prevTerm, entries, commit: log.commit, quiet });
     const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     progress.sent(prevIndex + entries.length, bytes, log.commit);
   }

@@ -55,6 +55,7 @@ const body: fc.Arbitrary<MessageBody> = fc.oneof(
     prevTerm: number,
     entries: fc.array(entry, { maxLength: 4 }),
     commit: number,
+    quiet: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('appendEntriesAccepted' as const), index: number }),
   fc.record({

@@ -201,7 +201,7 @@ export const MUTANTS: readonly Mutant[] = [
     'this.active = true;',
   ),
   mutant(
-    292,
+    192,
     'nothing-owed',
     'an append that was lost in the pipeline is not noticed by heartbeats',
     'progress.ts',
@@ -210,7 +210,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // ---- Membership (4) ----
   mutant(
-    4,
+    16,
     'joint-commit-by-new',
     'in a joint configuration the new majority alone commits',
     'quorum.ts',
@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
     'if (isJoint(configuration)) {',
   ),
   mutant(
-    165,
+    123,
     'configuration-not-taken-back',
     'a configuration stays in force although its entry was overwritten',
     'state.ts',
@@ -307,7 +307,7 @@ export const MUTANTS: readonly Mutant[] = [
     '(this.#begun.at(-1)?.reads as WaitingRead[] ?? this.#waiting).push(read);',
   ),
   mutant(
-    16,
+    6,
     'read-before-own-commit',
     'a new leader serves reads before it knows what is committed',
     'replication.ts',

@@ -270,8 +270,8 @@ function withTail(): Raft {
   return raft;
 }
 
-const append = (prevIndex: number, entries: readonly Entry[], commit: number) => {
-  return { kind: 'appendEntries', prevIndex, prevTerm: 1, entries, commit } as const;
+const append = (prevIndex: number, entries: readonly Entry[], commit: number, quiet = false) => {
+  return { kind: 'appendEntries', prevIndex, prevTerm: 1, entries, commit, quiet } as const;
 };
 
 test('a follower commits no further than the message shows that its log agrees', () => {
@@ -279,6 +279,14 @@ test('a follower commits no further than the message shows that its log agrees',
   const entry = { kind: 'normal', index: 2, term: 1, data: bytesOf('x') } as const;
   expect(ofKind(hear(raft, '2', append(1, [entry], 4)), 'appendEntriesAccepted')).toMatchObject([{ index: 2 }]);
   expect(raft.status()).toMatchObject({ commit: 2, lastIndex: 4 });
+});
+
+test('a quiet append moves the commit index and is answered only where the logs do not agree', () => {
+  const raft = withTail();
+  expect(hear(raft, '2', append(3, [], 3, true))).toEqual([]);
+  expect(raft.status()).toMatchObject({ commit: 3 });
+  expect(hear(raft, '2', append(2, [], 2, true))).toEqual([]);
+  expect(hear(raft, '2', append(7, [], 7, true))).toMatchObject([{ kind: 'appendEntriesRejected', prevIndex: 7 }]);
 });
 
 test('an old append is acknowledged as far as the log is sure to agree, and takes nothing back', () => {

@@ -13,7 +13,7 @@ const BODIES: readonly MessageBody[] = [
   { kind: 'requestPreVote', lastIndex: 7, lastTerm: 2, transfer: false },
   { kind: 'requestVoteResponse', granted: true },
   { kind: 'requestPreVoteResponse', granted: false },
-  { kind: 'appendEntries', prevIndex: 4, prevTerm: 2, commit: 3, entries: [] },
+  { kind: 'appendEntries', prevIndex: 4, prevTerm: 2, commit: 3, entries: [], quiet: true },
   { kind: 'appendEntriesAccepted', index: 5 },
   { kind: 'appendEntriesRejected', prevIndex: 5, agreeIndex: 4, agreeTerm: 1 },
   { kind: 'heartbeat', commit: 3, round: 8 },

@@ -258,7 +258,7 @@ export const heartbeat = (from: MemberId, to: MemberId, round: number): Message 
 /** An append of one entry of so many bytes, known by its index. */
 export function append(from: MemberId, to: MemberId, index: number, bytes = 10): Message {
   const entries = [{ kind: 'normal' as const, index: index + 1, term: 3, data: new Uint8Array(bytes) }];
-  return message(from, to, { kind: 'appendEntries', prevIndex: index, prevTerm: 3, entries, commit: 0 });
+  return message(from, to, { kind: 'appendEntries', prevIndex: index, prevTerm: 3, entries, commit: 0, quiet: false });
 }
 
 export function installSnapshot(from: MemberId, to: MemberId): MessageOf<'installSnapshot'> {
