@@ -41,7 +41,7 @@ export const MUTANTS: readonly Mutant[] = [
     "  state.send(from, { kind: 'appendEntriesAccepted', index });",
   ),
   mutant(
-    39,
+    13,
     'commit-older-term',
     'entries of earlier terms are committed by counting (figure 3.7)',
     'raft/replication.ts',
@@ -57,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
     "'walBeforeSync');\n    void this.#sync().catch(() => undefined);",
   ),
   mutant(
-    1,
+    64,
     'sync-error-forgotten',
     'a sync that failed is taken for one that worked',
     'storage/wal.ts',
@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     '    await this.#file.sync().catch(() => undefined);\n    this.#options.onSync',
   ),
   mutant(
-    32,
+    15,
     'vote-forgotten-at-start',
     'the vote on disk is not read at the start',
     'node/boot.ts',
@@ -97,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
     "  fail?.(new RequestError('noLeader'));",
   ),
   mutant(
-    2,
+    1,
     'forward-lost-as-refused',
     'a forwarded proposal without an answer is refused definitely',
     'node/proposal-fates.ts',
@@ -113,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
     "state.send(id, { kind: 'requestVote', lastIndex",
   ),
   mutant(
-    10,
+    5,
     'vote-twice',
     'a vote is given to whoever asks',
     'raft/election.ts',
