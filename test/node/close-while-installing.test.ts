@@ -39,7 +39,17 @@ test('the log closes when the snapshot is installed', async () => {
   const received = log.receiveSnapshot({ from: '1', to: '2', term: 2, kind: 'installSnapshot', snapshot });
   // What comes behind it waits for it.
   const entries = [{ kind: 'normal', index: 8, term: 2, data: EMPTY_BYTES } as const];
-  log.receive({ from: '1', to: '2', term: 2, kind: 'appendEntries', prevIndex: 7, prevTerm: 2, entries, commit: 7, quiet: false });
+  log.receive({
+    from: '1',
+    to: '2',
+    term: 2,
+    kind: 'appendEntries',
+    prevIndex: 7,
+    prevTerm: 2,
+    entries,
+    commit: 7,
+    quiet: false,
+  });
   clock.advance(0);
   await turn();
   const closed = log.close();
