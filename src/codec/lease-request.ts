@@ -17,6 +17,8 @@ export interface LeaseGrantOperation {
 export interface LeaseRevokeOperation {
   readonly kind: 'leaseRevoke';
   readonly id: bigint;
+  /** Only the lease that this entry granted, and not another one of the same id; undefined: whichever there is. */
+  readonly grantedAt?: number | undefined;
 }
 
 export interface LeaseCheckpointOperation {
@@ -44,19 +46,25 @@ export function encodeLeaseGrant({ id, ttl }: LeaseGrantOperation): Bytes {
   return joined(writer.finish());
 }
 
+/** Ours, and etcd's to pass over: only in what the leader proposes. */
+const GRANTED_AT_FIELD = 101;
+
 /** etcdserverpb.LeaseRevokeRequest { ID = 1 } */
 export function decodeLeaseRevoke(bytes: Bytes): LeaseRevokeOperation {
   let id = 0n;
+  let grantedAt: number | undefined;
   const reader = new ProtoReader(bytes);
   while (reader.next()) {
     if (reader.field === 1) id = reader.bigint();
+    else if (reader.field === GRANTED_AT_FIELD) grantedAt = reader.number();
     else reader.skip();
   }
-  return { kind: 'leaseRevoke', id };
+  return grantedAt === undefined ? { kind: 'leaseRevoke', id } : { kind: 'leaseRevoke', id, grantedAt };
 }
 
-export function encodeLeaseRevoke({ id }: LeaseRevokeOperation): Bytes {
+export function encodeLeaseRevoke({ id, grantedAt = 0 }: LeaseRevokeOperation): Bytes {
   const writer = new ProtoWriter();
+  writer.numberField(GRANTED_AT_FIELD, grantedAt);
   writer.bigintField(1, id);
   return joined(writer.finish());
 }

@@ -21,6 +21,8 @@ export interface Lease {
   readonly ttl: number;
   /** Seconds that were left when it was last written down; 0 if it never was, or if it was renewed since: the whole TTL. */
   readonly remainingTtl: number;
+  /** The entry that granted it, which tells it from another one of this id. */
+  readonly grantedAt: number;
 }
 
 interface Held extends Lease {
@@ -64,16 +66,16 @@ export class Leases {
   }
 
   /** Throws RequestError leaseNotFound for no id, leaseTtlTooLarge, leaseExists. */
-  grant(id: bigint, ttl: number): Lease {
+  grant(id: bigint, ttl: number, grantedAt = 0): Lease {
     if (id === NO_LEASE) throw new RequestError('leaseNotFound');
     if (ttl > LEASE_TTL_SECONDS_MAX) throw new RequestError('leaseTtlTooLarge');
     if (this.#leases.has(id)) throw new RequestError('leaseExists');
-    return this.restore({ id, ttl, remainingTtl: 0 });
+    return this.restore({ id, ttl, remainingTtl: 0, grantedAt });
   }
 
   /** Takes a lease that was written down. */
-  restore({ id, ttl, remainingTtl }: Lease): Lease {
-    const lease: Held = { id, ttl, remainingTtl, keys: new Set() };
+  restore({ id, ttl, remainingTtl, grantedAt }: Lease): Lease {
+    const lease: Held = { id, ttl, remainingTtl, grantedAt, keys: new Set() };
     this.#leases.set(id, lease);
     return lease;
   }

@@ -117,13 +117,13 @@ export class Machine {
     return this.#alarms.list();
   }
 
-  /** Carries out one entry's request, if its author may have it. Throws only for a broken invariant. */
-  apply(request: MachineRequest, author: Author = NOBODY): Applied {
+  /** Carries out the request of the entry at `index`, if its author may have it. Throws only for a broken invariant. */
+  apply(request: MachineRequest, author: Author = NOBODY, index = 0): Applied {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return { ok: false, error: refusal };
     try {
       checkRequest(this.auth, author, request, this.leases);
-      return this.#carryOut(request);
+      return this.#carryOut(request, index);
     } catch (error) {
       if (error instanceof RequestError) return { ok: false, error: error.code };
       throw error;
@@ -138,7 +138,7 @@ export class Machine {
     return undefined;
   }
 
-  #carryOut(request: MachineRequest): Applied {
+  #carryOut(request: MachineRequest, index: number): Applied {
     switch (request.kind) {
       case 'put':
       case 'deleteRange':
@@ -167,7 +167,7 @@ export class Machine {
         this.membership.setPeerUrls(request.id, request.peerUrls);
         return this.#membershipChanged();
       case 'leaseGrant':
-        return this.#grantLease(request);
+        return this.#grantLease(request, index);
       case 'leaseRevoke':
         return this.#revokeLease(request);
       case 'leaseCheckpoint':
@@ -195,15 +195,18 @@ export class Machine {
     }
   }
 
-  #grantLease({ id, ttl }: LeaseGrantRequest): Applied {
-    this.#putLease(this.leases.grant(id, ttl));
+  #grantLease({ id, ttl }: LeaseGrantRequest, index: number): Applied {
+    this.#putLease(this.leases.grant(id, ttl, index));
     const revision = this.store.currentRevision;
     return { ok: true, result: { kind: 'leaseGrant', id, ttl, revision }, events: NO_EVENTS };
   }
 
   /** Its keys are deleted in their order, all in one revision; there is none if it has no keys. */
-  #revokeLease({ id }: LeaseRevokeRequest): Applied {
-    if (!this.leases.exists(id)) throw new RequestError('leaseNotFound');
+  #revokeLease({ id, grantedAt }: LeaseRevokeRequest): Applied {
+    const lease = this.leases.get(id);
+    // Another one of the same id may have been granted since.
+    if (lease === undefined || (grantedAt ?? lease.grantedAt) !== lease.grantedAt)
+      throw new RequestError('leaseNotFound');
     const keys = [...this.leases.keysOf(id)].sort();
     const write = this.store.begin();
     for (const key of keys) write.deleteRange({ kind: 'deleteRange', range: { key, end: undefined }, prevKv: false });

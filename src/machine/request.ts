@@ -54,6 +54,8 @@ export interface LeaseGrantRequest {
 export interface LeaseRevokeRequest {
   readonly kind: 'leaseRevoke';
   readonly id: bigint;
+  /** Only the lease that this entry granted; undefined: whichever there is. */
+  readonly grantedAt?: number | undefined;
 }
 
 /** What was left of some leases when the leader looked. */

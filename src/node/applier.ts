@@ -166,7 +166,7 @@ export class Applier {
     // The entry that a leader begins its term with.
     if (entry.data.length === 0 && entry.kind === 'normal') return undefined;
     const { id, by, asked } = requestOf(entry);
-    const applied = this.#options.state.machine.apply(asked, by);
+    const applied = this.#options.state.machine.apply(asked, by, entry.index);
     if (applied.ok && applied.events.length > 0) {
       this.#allTold = this.#options.watchers.notify(this.#options.state.store.currentRevision, applied.events);
     }

@@ -357,8 +357,13 @@ export class LeaseKeeper implements LeaseAccess {
   /** Never rejects: what could not be revoked now is tried again. */
   async #expire(id: bigint, term: number, lessor: Lessor): Promise<void> {
     this.#expiriesPending++;
+    // Of the very lease: by the time that this is applied, there may be another one of its id.
+    const lease = this.#options.leases().get(id);
+    const retry = (mayBeLogged: boolean): void => {
+      if (this.#options.leases().get(id) === lease) lessor.retry(id, this.#options.clock.now(), mayBeLogged);
+    };
     try {
-      const request = encodeLeaseRevoke({ kind: 'leaseRevoke', id });
+      const request = encodeLeaseRevoke({ kind: 'leaseRevoke', id, grantedAt: lease?.grantedAt });
       const outcome = await this.#options.proposer.proposeAsLeader(term, {
         kind: 'leaseRevoke',
         request,
@@ -366,11 +371,11 @@ export class LeaseKeeper implements LeaseAccess {
       });
       if (outcome.ok) this.counts.expired++;
       // Somebody else has revoked it: the lessor knows. Another refusal (an alarm) may pass.
-      else lessor.retry(id, this.#options.clock.now(), false);
+      else retry(false);
     } catch (error) {
       this.#options.logger.debug('could not revoke a lease at its end', { id, error });
       const isRefused = error instanceof RequestError && error.definite;
-      lessor.retry(id, this.#options.clock.now(), !isRefused);
+      retry(!isRefused);
     } finally {
       this.#expiriesPending--;
     }

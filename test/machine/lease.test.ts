@@ -76,12 +76,12 @@ test('each lease is an item of its own, changed by a checkpoint and gone with th
   });
   apply({ kind: 'leaseRevoke', id: -1n });
   const left = [...items].map(([name, bytes]) => decodeLease(name.slice('lease/'.length), bytes));
-  expect(left).toEqual([{ id: 7n, ttl: 600, remainingTtl: 21 }]);
+  expect(left).toEqual([{ id: 7n, ttl: 600, remainingTtl: 21, grantedAt: 0 }]);
 });
 
 test('an id and its times survive being written down', () => {
   for (const id of [1n, -1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
-    const lease = { id, ttl: 9_000_000_000, remainingTtl: 8_999_999_999 };
+    const lease = { id, ttl: 9_000_000_000, remainingTtl: 8_999_999_999, grantedAt: 2 ** 53 - 1 };
     expect(decodeLease(leaseName(id), encodeLease(lease))).toEqual(lease);
   }
 });
@@ -93,4 +93,15 @@ test('when space is short no lease is granted, and any may be revoked', () => {
   expect(apply({ kind: 'leaseGrant', id: 8n, ttl: 60 })).toEqual({ ok: false, error: 'noSpace' });
   expect(apply({ kind: 'leaseCheckpoint', checkpoints: [{ id: 7n, remainingTtl: 3 }] }).ok).toBe(true);
   expect(apply({ kind: 'leaseRevoke', id: 7n }).ok).toBe(true);
+});
+
+test('the revocation of one grant leaves another lease of the same id alone', () => {
+  const { leases, machine } = setUp();
+  machine.apply({ kind: 'leaseGrant', id: 7n, ttl: 60 }, 'member', 11);
+  expect(leases.get(7n)?.grantedAt).toBe(11);
+  machine.apply({ kind: 'leaseRevoke', id: 7n }, 'member', 12);
+  machine.apply({ kind: 'leaseGrant', id: 7n, ttl: 60 }, 'member', 13);
+  const stale = machine.apply({ kind: 'leaseRevoke', id: 7n, grantedAt: 11 }, 'member', 14);
+  expect(stale).toEqual({ ok: false, error: 'leaseNotFound' });
+  expect(machine.apply({ kind: 'leaseRevoke', id: 7n, grantedAt: 13 }, 'member', 15).ok).toBe(true);
 });

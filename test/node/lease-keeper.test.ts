@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { NOBODY } from '../../src/auth/index.ts';
 import { type ErrorCode, RequestError } from '../../src/base/index.ts';
+import { raftId } from '../../src/codec/index.ts';
 import { etcdserverpb as pb } from '../../src/gen/etcd.js';
 import { CHECKPOINT_INTERVAL_MS, LEASE_EXPIRIES_PER_SECOND_MAX } from '../../src/lease/index.ts';
 import type { Outcome } from '../../src/node/index.ts';
@@ -260,4 +261,27 @@ test('a stopped member answers so', async () => {
   const { node } = leader;
   await leader.kill();
   expect(await codeOf(node.leases.renew([7n]))).toBe('stopped');
+});
+
+test('a lease that is granted anew while the end of one of the same id is on its way does not end with that', async () => {
+  const { leader } = await started();
+  const ids = Array.from({ length: 130 }, (_, i) => BigInt(i + 1));
+  await Promise.all(ids.map((id) => grant(leader, id, 5)));
+  for (const one of cluster.members) {
+    for (const other of cluster.members) {
+      cluster.network.setLink(raftId(one.id), raftId(other.id), { delayMsMin: 5, delayMsMax: 5 });
+    }
+  }
+  // All end with one look at the time, at one of these milliseconds.
+  await cluster.pass(4980);
+  const anew: Promise<unknown>[] = [];
+  for (const id of ids) {
+    const revoked = leader.node.leases.revoke(id, NOBODY);
+    anew.push(Promise.allSettled([revoked, leader.node.leases.grant(id, 60, NOBODY)]));
+    await cluster.pass(1);
+  }
+  await cluster.settled(Promise.all(anew));
+  expect(await list(leader)).toHaveLength(ids.length);
+  await cluster.pass(10_000);
+  expect(await list(leader)).toHaveLength(ids.length);
 });

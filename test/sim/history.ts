@@ -18,6 +18,7 @@ import {
   decodeTxn,
   type Entry,
 } from '../../src/codec/index.ts';
+import type { LeaseRevokeRequest } from '../../src/machine/index.ts';
 import type { Compare, Operation } from '../../src/mvcc/index.ts';
 import { numberOf } from './request.ts';
 import { ensure } from './violation.ts';
@@ -74,7 +75,8 @@ export class History {
   /** By revision: where its events begin. */
   readonly #firstEvent: number[] = [0, 0, 0];
   readonly #now = new Map<string, Pair>();
-  readonly #leases = new Set<bigint>();
+  /** With the entry that granted each. */
+  readonly #leases = new Map<bigint, number>();
   /** Keys that hang on one. */
   readonly #leaseOf = new Map<string, bigint>();
   revision = 1;
@@ -151,8 +153,8 @@ export class History {
     } else if (kind === 'leaseGrant') {
       const { id } = decodeLeaseGrant(bytes);
       effect = { ...effect, ok: !this.#leases.has(id) };
-      this.#leases.add(id);
-    } else if (kind === 'leaseRevoke') effect = { ...effect, ok: this.#revoke(decodeLeaseRevoke(bytes).id) };
+      if (effect.ok) this.#leases.set(id, empty.index);
+    } else if (kind === 'leaseRevoke') effect = { ...effect, ok: this.#revoke(decodeLeaseRevoke(bytes)) };
     else if (kind === 'deleteRange') effect = { ...effect, deleted: this.#write([decodeDeleteRange(bytes)]) };
     else if (kind === 'txn') {
       const { compare, success, failure } = decodeTxn(bytes);
@@ -191,8 +193,10 @@ export class History {
   }
 
   /** Whether there was such a lease. */
-  #revoke(id: bigint): boolean {
-    if (!this.#leases.delete(id)) return false;
+  #revoke({ id, grantedAt }: LeaseRevokeRequest): boolean {
+    const found = this.#leases.get(id);
+    if (found === undefined || (grantedAt !== undefined && grantedAt !== found)) return false;
+    this.#leases.delete(id);
     const keys = [...this.#leaseOf].filter(([, lease]) => lease === id).map(([key]) => key);
     this.#write(
       keys.sort().map((key): Operation => ({ kind: 'deleteRange', range: { key, end: undefined }, prevKv: false })),
