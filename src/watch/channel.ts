@@ -9,7 +9,14 @@
  * is one response here, and takes the room of one.
  */
 
-import { CHANNEL_BYTES_MAX, CHANNEL_RESPONSES_MAX, RESPONSE_WATCHERS_MAX } from './limits.ts';
+import type { Gathering } from './gathering.ts';
+import {
+  CHANNEL_BYTES_MAX,
+  CHANNEL_RESPONSES_MAX,
+  GATHERED_BYTES_MAX,
+  GATHERED_EVENTS_MAX,
+  RESPONSE_WATCHERS_MAX,
+} from './limits.ts';
 import type { SharedEvent } from './shared-event.ts';
 import type { WatchResponse } from './watch-response.ts';
 import type { Watcher } from './watcher.ts';
@@ -76,19 +83,37 @@ export class Channel {
     return true;
   }
 
-  take(): WatchResponse | undefined {
+  /** The next response. What waits right behind it for the same watchers comes along: whoever has fallen behind is told in fewer messages. */
+  take(gathering: Gathering): WatchResponse | undefined {
+    const first = this.#first;
+    if (first === undefined) return undefined;
+    let last = first;
+    let count = 1;
+    let events = first.events.length;
+    let { bytes } = first;
+    for (let { next } = first; next !== undefined; next = next.next) {
+      events += next.events.length;
+      bytes += next.bytes;
+      if (events > GATHERED_EVENTS_MAX || bytes > GATHERED_BYTES_MAX || !isToldTheSame(first, next)) break;
+      last = next;
+      count++;
+    }
+    const gathered = count === 1 ? first.events : gathering.of(first, count);
+    for (let i = 0; i < count; i++) this.#takeOne();
+    return count === 1 ? first : { ...first, events: gathered, revision: last.revision };
+  }
+
+  #takeOne(): void {
     const response = this.#first;
-    if (response === undefined) return undefined;
+    if (response === undefined) return;
     this.#first = response.next;
     if (this.#first === undefined) this.#last = undefined;
     // What has been taken must not keep alive what comes after it.
     response.next = undefined;
     this.#length--;
-    if (response.kind === 'events') {
-      this.#responses--;
-      this.#bytes -= response.bytes;
-    }
-    return response;
+    if (response.kind !== 'events') return;
+    this.#responses--;
+    this.#bytes -= response.bytes;
   }
 
   /** Takes a watcher out of everything that waits. Returns how many events it will not be told of. */
@@ -143,4 +168,11 @@ export class Channel {
       response = next;
     }
   }
+}
+
+function isToldTheSame(one: Waiting, next: Waiting): boolean {
+  if (one.kind !== 'events' || next.kind !== 'events') return false;
+  if (one.watchers.length !== next.watchers.length) return false;
+  for (let i = 0; i < one.watchers.length; i++) if (one.watchers[i] !== next.watchers[i]) return false;
+  return true;
 }

@@ -12,6 +12,10 @@ export const RESPONSE_WATCHERS_MAX = 1024;
 /** Bytes of events that wait in a stream's channel. A response over it still enters an empty channel, else it could never pass. */
 export const CHANNEL_BYTES_MAX: number = 8 * MIB;
 
+/** Responses that wait in a row for the same watchers are sent as one of at most so many events, and bytes of them. */
+export const GATHERED_EVENTS_MAX = 16;
+export const GATHERED_BYTES_MAX: number = 64 * KIB;
+
 /** A stream with victims says so when its channel has drained to this many responses, not at each one that leaves. */
 export const CHANNEL_RESPONSES_LOW = 64;
 

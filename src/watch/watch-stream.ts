@@ -137,7 +137,7 @@ export class WatchStream {
 
   /** The next response to be sent. */
   take(): WatchResponse | undefined {
-    const response = this.#channel.take();
+    const response = this.#channel.take(this.#watchable.gathering);
     if (response === undefined) return undefined;
     const { kind, watchers } = response;
     const [watcher] = watchers;

@@ -14,6 +14,7 @@
 import { type Clock, type Failpoints, InvariantError, type Timer } from '../base/index.ts';
 import type { Event, History } from '../mvcc/index.ts';
 import { describeWatchers, type WatcherDescription } from './describe.ts';
+import { Gathering } from './gathering.ts';
 import type { WatchGauges } from './gauges.ts';
 import { WATCHERS_PER_TELL_MAX } from './limits.ts';
 import { SyncLoop, VictimLoop } from './loops.ts';
@@ -41,6 +42,7 @@ interface Unfinished {
 }
 
 export class WatchableStore implements Watchable {
+  readonly gathering: Gathering = new Gathering();
   readonly #history: History;
   readonly #clock: Clock;
   readonly #placement: Placement;

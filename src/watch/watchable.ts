@@ -1,9 +1,12 @@
 /** What a stream sees of the store that it watches. */
 
+import type { Gathering } from './gathering.ts';
 import type { WatchStream } from './watch-stream.ts';
 import type { Watcher } from './watcher.ts';
 
 export interface Watchable {
+  /** For all streams. */
+  readonly gathering: Gathering;
   /** Lets the watcher hear of every event from `startRev` on; 0 for those after the present revision. */
   watch(watcher: Watcher, startRev: number): void;
   /** Lets it hear no more. */

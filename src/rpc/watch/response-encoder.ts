@@ -56,7 +56,7 @@ function idField(watchId: number): Bytes {
 const KEPT_HEADERS = 64;
 
 /** A body smaller than this is put together once, to be copied in one go for whoever is told. */
-const JOINED_BYTES_MAX = 2048;
+const JOINED_BYTES_MAX = 16_384;
 
 /** What was put together last: a put is told to many streams, one after the other. */
 interface Joined {

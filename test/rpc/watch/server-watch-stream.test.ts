@@ -166,6 +166,8 @@ test('progress_notify waits for a watcher that lags, and is not forgotten', asyn
   talk.create({ key: 'a', progress_notify: true });
   await talk.hears();
   talk.stream.credit = 1;
+  talk.write('a=0');
+  await microtasks();
   for (let i = 0; i < CHANNEL_RESPONSES_MAX + 5; i++) talk.write(`a=${i}`);
   await talk.hears(250);
   expect(talk.store.gauges.slowWatchers).toBe(1);
