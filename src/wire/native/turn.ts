@@ -29,6 +29,7 @@ export class Turn {
   #isOver = false;
   #asked = 0;
   #flushing: Flushing[] = [];
+  #isFlushing = false;
   /** In the order of their coming. Bounded by the connections. */
   readonly #waiting: Waiting[] = [];
 
@@ -43,10 +44,16 @@ export class Turn {
     return !this.#isOver;
   }
 
-  /** Calls it once when this turn ends. */
+  /**
+   * Calls it once when this turn ends. If nothing has come in that began it, whoever produces may be at the end of the loop's turn already (a
+   * write that a majority has): then it is called when that callback is through with all it has set going, and not a whole turn later.
+   */
   flushAtEnd(flushing: Flushing): void {
-    if (!this.#isBegun) this.#begin();
     this.#flushing.push(flushing);
+    if (this.#isBegun) return;
+    // Who has more than may be written at once goes on in the next turn.
+    if (this.#isFlushing) this.#begin();
+    else if (this.#flushing.length === 1) process.nextTick(() => this.#flush());
   }
 
   /** Calls it once when it is its turn. */
@@ -64,11 +71,17 @@ export class Turn {
   }
 
   #end(): void {
-    const flushing = this.#flushing;
-    this.#flushing = [];
     this.#isBegun = false;
-    for (const one of flushing) one.flush();
+    this.#flush();
     while (this.#waiting.length > 0 && this.hasTime()) this.#waiting.shift()?.goOn();
     // Whatever is left goes on when the turn that has just begun ends.
+  }
+
+  #flush(): void {
+    const flushing = this.#flushing;
+    this.#flushing = [];
+    this.#isFlushing = true;
+    for (const one of flushing) one.flush();
+    this.#isFlushing = false;
   }
 }
