@@ -47,8 +47,11 @@ const FIELDS = {
 export type InternalKind = keyof typeof FIELDS;
 
 const HEADER = 100;
-const HEADER_TAG_BYTES = 2;
+const HEADER_TAG: Bytes = Uint8Array.of(0xa2, 0x06);
+const HEADER_TAG_BYTES: number = HEADER_TAG.length;
 const HEADER_ID = 1;
+/** Of 53 bits. */
+const ID_BYTES_MAX = 8;
 const HEADER_USERNAME = 2;
 const HEADER_AUTH_REVISION = 3;
 /** Ours: a member asks for itself. */
@@ -118,6 +121,20 @@ function encodedAuthor(by: Author): Bytes {
     writer.bytesField(HEADER_USERNAME, Buffer.from(by.username));
   }
   return joined(writer.finish());
+}
+
+/** The id of an entry that begins as encodeInternalRequest has it begin, without reading the rest; else 0. */
+export function internalRequestId(bytes: Bytes): number {
+  if (bytes[0] !== HEADER_TAG[0] || bytes[1] !== HEADER_TAG[1] || bytes[3] !== HEADER_ID * 8) return 0;
+  let id = 0;
+  let scale = 1;
+  for (let at = 4; at < 4 + ID_BYTES_MAX; at++) {
+    const byte = bytes[at] ?? 0;
+    id += (byte & 0x7f) * scale;
+    if (byte < 0x80) return id;
+    scale *= 0x80;
+  }
+  return 0;
 }
 
 /** Reads an entry. `request` is a view of `bytes`. Throws ProtocolError if it is not an InternalRaftRequest at all. */

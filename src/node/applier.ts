@@ -10,7 +10,6 @@
  * An outcome is told only after the slice's batch has been closed, so whoever hears of a write finds it.
  */
 
-import type { Author } from '../auth/index.ts';
 import { type Clock, type Failpoints, InvariantError } from '../base/index.ts';
 import { decodeInternalRequest, encodeConfiguration } from '../codec/index.ts';
 import { type Applied, decodeMembershipChange, type MachineRequest } from '../machine/index.ts';
@@ -20,6 +19,7 @@ import type { WatchableStore } from '../watch/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import { machineRequest } from './machine-request.ts';
 import type { CompactionResult, Outcome } from './member.ts';
+import type { Asked, Proposer } from './proposer.ts';
 import { nextTurn, SLICE_MS } from './turn.ts';
 
 /** Bounds what comes after a slice, unseen by its clock: answering. */
@@ -29,7 +29,8 @@ export interface ApplierOptions {
   readonly clock: Clock;
   readonly state: AppliedState;
   readonly watchers: Pick<WatchableStore, 'notify' | 'onceTold'>;
-  readonly settle: (id: number, outcome: Outcome) => void;
+  /** Who may know already what an entry asks, and is told what came of it. */
+  readonly proposals: Pick<Proposer, 'own' | 'settle'>;
   /** Starts the removal that a compaction asks for; resolves when it is done. */
   readonly compact: (job: CompactionJob) => Promise<void>;
   /** One entry was applied. */
@@ -138,7 +139,7 @@ export class Applier {
   }
 
   #applySlice(): void {
-    const { clock, settle } = this.#options;
+    const { clock, proposals } = this.#options;
     this.#now = clock.now();
     const until = this.#now + SLICE_MS;
     const outcomes: { id: number; outcome: Outcome }[] = [];
@@ -152,7 +153,7 @@ export class Applier {
     }
     this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
     this.commit();
-    for (const { id, outcome } of outcomes) settle(id, outcome);
+    for (const { id, outcome } of outcomes) proposals.settle(id, outcome);
     this.#wake();
     this.#options.advanced(this.#index);
   }
@@ -165,7 +166,7 @@ export class Applier {
     this.#term = entry.term;
     // The entry that a leader begins its term with.
     if (entry.data.length === 0 && entry.kind === 'normal') return undefined;
-    const { id, by, asked } = requestOf(entry);
+    const { id, by, asked } = this.#options.proposals.own(entry.data) ?? requestOf(entry);
     const applied = this.#options.state.machine.apply(asked, by, entry.index);
     if (applied.ok && applied.events.length > 0) {
       this.#allTold = this.#options.watchers.notify(this.#options.state.store.currentRevision, applied.events);
@@ -207,7 +208,7 @@ export class Applier {
 }
 
 /** What the entry asks, and by which id somebody may wait for the answer. */
-function requestOf(entry: Entry): { id: number; by: Author; asked: MachineRequest } {
+function requestOf(entry: Entry): Asked {
   if (entry.kind === 'configuration') {
     const change = decodeMembershipChange(entry.data);
     const configuration = encodeConfiguration(entry.configuration);

@@ -9,6 +9,7 @@ import type {
   ClusterMember,
   CompactionStarted,
   LeaseGrantResult,
+  MachineRequest,
   MachineResult,
 } from '../machine/index.ts';
 import type { RangeOperation, RangeResult, TxnOperation, TxnResult } from '../mvcc/index.ts';
@@ -21,6 +22,8 @@ export interface Proposal {
   readonly request: Bytes;
   /** On whose behalf: NOBODY, if nobody is given. */
   readonly by?: Author;
+  /** The request decoded, if whoever proposes has looked at it anyway: it is not decoded again to be applied here. Must not change. */
+  readonly asked?: MachineRequest;
 }
 
 /** What applying an entry came to. */

@@ -166,7 +166,7 @@ export class Node implements Member, LogOwner {
       clock,
       state,
       watchers: watchable,
-      settle: (id, outcome) => this.#proposer.settle(id, outcome),
+      proposals: this.#proposer,
       compact: (job) => this.#compactor.run(job),
       observe: (request, seconds, ok) => this.#observe(request, seconds, ok),
       advanced: (index) => {
@@ -475,7 +475,7 @@ export class Node implements Member, LogOwner {
     const left = quotaBytes - this.#parts.state.backend.sizeBytes();
     // Decoding only to know the cost is worth it only where the answer may be no.
     if (left > QUOTA_CERTAIN_FACTOR * (proposal.request.length + QUOTA_CERTAIN_BYTES)) return false;
-    const cost = costBytes(machineRequest(proposal.kind, proposal.request));
+    const cost = costBytes(proposal.asked ?? machineRequest(proposal.kind, proposal.request));
     return cost > 0 && cost >= left;
   }
 

@@ -5,9 +5,10 @@
  * drawn from a random start on, so that entries of an earlier run of this member, replayed at boot, answer nobody.
  */
 
-import { NOBODY } from '../auth/index.ts';
-import { AscendingMap, type Clock, type ErrorCode, RequestError, type Timer } from '../base/index.ts';
-import { encodeInternalRequest } from '../codec/index.ts';
+import { type Author, NOBODY } from '../auth/index.ts';
+import { AscendingMap, type Bytes, type Clock, type ErrorCode, RequestError, type Timer } from '../base/index.ts';
+import { encodeInternalRequest, internalRequestId } from '../codec/index.ts';
+import type { MachineRequest } from '../machine/index.ts';
 import type { ReplicatedLog } from './log.ts';
 import type { Outcome, Proposal } from './member.ts';
 
@@ -17,11 +18,20 @@ export const PROPOSALS_PENDING_MAX = 5000;
 /** How often proposals past their time limit are looked for. */
 const SWEEP_MS = 500;
 
+/** What an entry asks, on whose behalf, and by which id somebody may wait for the answer. */
+export interface Asked {
+  readonly id: number;
+  readonly by: Author;
+  readonly asked: MachineRequest;
+}
+
 interface Pending {
   readonly number: number;
   readonly deadline: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
+  /** What these very bytes of an entry ask, if that was said. Views of what was received, which is kept until it is applied. */
+  readonly own: (Asked & { readonly data: Bytes }) | undefined;
 }
 
 export interface ProposerOptions {
@@ -60,10 +70,19 @@ export class Proposer {
   }
 
   /** Rejects with a RequestError: definite if the request never reached the log. */
-  propose({ kind, request, by = NOBODY }: Proposal): Promise<Outcome> {
+  propose({ kind, request, by = NOBODY, asked }: Proposal): Promise<Outcome> {
     const log = this.#log;
     if (log === undefined) return Promise.reject(new RequestError('noLeader'));
-    return this.track((id, failed) => log.propose(encodeInternalRequest({ id, kind, request, by }), failed));
+    const refusal = this.#refusalNow();
+    if (refusal !== undefined) return Promise.reject(new RequestError(refusal));
+    const number = this.#proposed++;
+    const id = this.#firstId + number;
+    const data = encodeInternalRequest({ id, kind, request, by });
+    const own = asked === undefined ? undefined : { id, by, asked, data };
+    return new Promise((resolve, reject) => {
+      this.#add(number, resolve, reject, own);
+      log.propose(data, (error) => this.#fail(number, error));
+    });
   }
 
   /** The same, for what only the leader of this term may want. */
@@ -77,15 +96,22 @@ export class Proposer {
 
   /** Waits for what comes of something that `begin` proposes under the id it is given. */
   track(begin: (id: number, failed: (error: RequestError) => void) => void): Promise<Outcome> {
-    if (this.#refusal !== undefined) return Promise.reject(new RequestError(this.#refusal));
-    if (this.shortOfSpace) return Promise.reject(new RequestError('logFailed'));
-    if (this.#pending.size >= PROPOSALS_PENDING_MAX) return Promise.reject(new RequestError('tooManyRequests'));
+    const refusal = this.#refusalNow();
+    if (refusal !== undefined) return Promise.reject(new RequestError(refusal));
     const number = this.#proposed++;
     return new Promise<Outcome>((resolve, reject) => {
-      this.#pending.set(number, { number, deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
-      this.#armSweep();
+      this.#add(number, resolve, reject, undefined);
       begin(this.#firstId + number, (error) => this.#fail(number, error));
     });
+  }
+
+  /**
+   * What an entry asks, if its bytes are not only equal to those of a proposal under way here but the same object: then nothing
+   * can have come in their place. Undefined for all others; these are to be decoded.
+   */
+  own(data: Bytes): Asked | undefined {
+    const own = this.#pending.get(internalRequestId(data) - this.#firstId)?.own;
+    return own?.data === data ? own : undefined;
   }
 
   /** The entry of this proposal has been applied. An id that nobody waits for is another run's, or was given up. */
@@ -112,6 +138,17 @@ export class Proposer {
     this.#sweep?.cancel();
     this.#sweep = undefined;
     for (const { number } of this.#pending.values()) this.#fail(number, new RequestError('stopped'));
+  }
+
+  #refusalNow(): ErrorCode | undefined {
+    if (this.#refusal !== undefined) return this.#refusal;
+    if (this.shortOfSpace) return 'logFailed';
+    return this.#pending.size >= PROPOSALS_PENDING_MAX ? 'tooManyRequests' : undefined;
+  }
+
+  #add(number: number, resolve: Pending['resolve'], reject: Pending['reject'], own: Pending['own']): void {
+    this.#pending.set(number, { number, deadline: this.#clock.now() + this.#timeoutMs, resolve, reject, own });
+    this.#armSweep();
   }
 
   #fail(number: number, error: RequestError): void {

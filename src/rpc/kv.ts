@@ -88,17 +88,22 @@ class KvService {
 
   /** The hottest path of all: no async function, which would make some three objects more for each call. */
   put(request: Bytes, call: CallContext): Promise<Message> {
-    checkPut(decodePut(request));
-    return this.#propose({ kind: 'put', request, by: this.#options.callers.of(call) }).then((outcome) => {
-      const result = resultOf(outcome);
-      if (result.kind !== 'put') throw unexpected(result);
-      return encodePutResponse(headerOf(this.#member, result.revision), result);
-    });
+    const asked = decodePut(request);
+    checkPut(asked);
+    return this.#propose({ kind: 'put', request, by: this.#options.callers.of(call), asked }).then(this.#putAnswer);
   }
 
+  readonly #putAnswer = (outcome: Outcome): Message => {
+    const result = resultOf(outcome);
+    if (result.kind !== 'put') throw unexpected(result);
+    return encodePutResponse(headerOf(this.#member, result.revision), result);
+  };
+
   async deleteRange(request: Bytes, call: CallContext): Promise<Message> {
-    checkDeleteRange(decodeDeleteRange(request));
-    const result = resultOf(await this.#propose({ kind: 'deleteRange', request, by: this.#options.callers.of(call) }));
+    const asked = decodeDeleteRange(request);
+    checkDeleteRange(asked);
+    const by = this.#options.callers.of(call);
+    const result = resultOf(await this.#propose({ kind: 'deleteRange', request, by, asked }));
     if (result.kind !== 'deleteRange') throw unexpected(result);
     return encodeDeleteRangeResponse(headerOf(this.#member, result.revision), result);
   }
@@ -108,7 +113,7 @@ class KvService {
     checkTxn(operation, this.#options.txnOpsMax);
     const result = isReadOnly(operation)
       ? await this.#readTxn(operation, call)
-      : resultOf(await this.#propose({ kind: 'txn', request, by: this.#options.callers.of(call) }));
+      : resultOf(await this.#propose({ kind: 'txn', request, by: this.#options.callers.of(call), asked: operation }));
     if (result.kind !== 'txn') throw unexpected(result);
     return encodeTxnResponse(headerOf(this.#member, result.revision), result);
   }

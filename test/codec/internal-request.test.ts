@@ -8,6 +8,7 @@ import {
   encodeInternalRequest,
   type InternalKind,
   internalRequestBytes,
+  internalRequestId,
   ProtocolError,
 } from '../../src/codec/index.ts';
 import { etcdserverpb as pb } from '../../src/gen/etcd.js';
@@ -23,6 +24,7 @@ test('what is wrapped is unwrapped, and within the bound on its size', () => {
     fc.property(fc.maxSafeNat(), kind, request, (id, of, bytes) => {
       const encoded = encodeInternalRequest({ id, kind: of, request: bytes, by: NOBODY });
       expect(encoded.length).toBeLessThanOrEqual(internalRequestBytes(bytes.length));
+      expect(internalRequestId(encoded)).toBe(id);
       const decoded = decodeInternalRequest(encoded);
       expect({ ...decoded, request: Buffer.from(decoded.request).equals(bytes) }).toEqual({
         id,

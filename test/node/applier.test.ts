@@ -45,7 +45,7 @@ test('nothing is applied before all watchers have been told of what is', async (
         allTold = done;
       },
     },
-    settle: (id) => void settled.push(id),
+    proposals: { own: () => undefined, settle: (id) => void settled.push(id) },
     compact: () => Promise.resolve(),
     observe: () => undefined,
     advanced: () => undefined,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Bytes, RequestError, SimulatedClock } from '../../src/base/index.ts';
-import { decodeInternalRequest } from '../../src/codec/index.ts';
+import { type Bytes, present, RequestError, SimulatedClock } from '../../src/base/index.ts';
+import { decodeInternalRequest, decodePut } from '../../src/codec/index.ts';
 import type { ReplicatedLog } from '../../src/node/log.ts';
 import type { Outcome, Proposal } from '../../src/node/member.ts';
 import { PROPOSALS_PENDING_MAX, Proposer } from '../../src/node/proposer.ts';
@@ -14,10 +14,10 @@ class HeldLog implements ReplicatedLog {
   readonly leader = 1n;
   readonly isLeader = true;
   readonly committedIndex = 0;
-  readonly proposed: { id: number; failed: (error: RequestError) => void }[] = [];
+  readonly proposed: { id: number; data: Bytes; failed: (error: RequestError) => void }[] = [];
 
   propose(data: Bytes, failed: (error: RequestError) => void): void {
-    this.proposed.push({ id: decodeInternalRequest(data).id, failed });
+    this.proposed.push({ id: decodeInternalRequest(data).id, data, failed });
   }
   proposeAsLeader(_term: number, data: Bytes, failed: (error: RequestError) => void): void {
     this.propose(data, failed);
@@ -114,4 +114,30 @@ test('refusing new proposals lets those under way finish; stopping does not', as
   proposer.stop();
   const error = await second;
   expect([error.code, error.definite]).toEqual(['stopped', false]);
+});
+
+test('what an entry asks is known without decoding for the very bytes that were proposed, as long as somebody waits', async () => {
+  const { proposer, log } = setUp();
+  const asked = decodePut(PUT.request);
+  const first = proposer.propose({ ...PUT, asked });
+  const second = proposer.propose({ ...PUT, asked: decodePut(Uint8Array.of(0x0a, 1, 0x6c)) });
+  const [one, other] = [present(log.proposed[0], 'the first'), present(log.proposed[1], 'the second')];
+  expect(proposer.own(one.data)).toMatchObject({ id: 100, asked });
+  expect(proposer.own(one.data)?.asked).toBe(asked);
+  // In the place of one that was truncated, or from the leader: other bytes, though they be equal or have the same id.
+  expect(proposer.own(Uint8Array.from(one.data))).toBeUndefined();
+  expect(proposer.own(one.data.subarray(0))).toBeUndefined();
+  expect(proposer.own(new Uint8Array(0))).toBeUndefined();
+  proposer.settle(one.id, DONE);
+  expect(proposer.own(one.data)).toBeUndefined();
+  other.failed(new RequestError('leaderChanged'));
+  expect(proposer.own(other.data)).toBeUndefined();
+  await first;
+  expect((await failure(second)).code).toBe('leaderChanged');
+});
+
+test('of a proposal that nobody has decoded nothing is known', () => {
+  const { proposer, log } = setUp();
+  void proposer.propose(PUT);
+  expect(proposer.own(present(log.proposed[0], 'the first').data)).toBeUndefined();
 });

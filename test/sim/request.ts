@@ -7,6 +7,7 @@ import { type Bytes, bytesOf, KEY_INFINITY, type KeyRange, unreachable } from '.
 import { type InternalKind, ProtoReader } from '../../src/codec/index.ts';
 import { etcdserverpb as pb } from '../../src/gen/etcd.js';
 import type { Proposal } from '../../src/node/index.ts';
+import { machineRequest } from '../../src/node/machine-request.ts';
 
 /** What a client can ask for, and the history can work out by itself. */
 export type Change =
@@ -32,10 +33,11 @@ export type WriteRequest =
 
 const NUMBER_FIELD = 1000;
 
-/** The request under a number above 0, for Member.propose. */
+/** The request under a number above 0, for Member.propose: decoded as well, as the services hand it over. */
 export function proposalOf(number: number, request: WriteRequest): Proposal {
   const kind: InternalKind = request.kind;
-  return { kind, request: Buffer.concat([encode(request), numbered(number)]) };
+  const bytes = Buffer.concat([encode(request), numbered(number)]);
+  return { kind, request: bytes, asked: machineRequest(kind, bytes) };
 }
 
 /** The number of the request in an entry; undefined if it has none. */
