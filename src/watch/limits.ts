@@ -22,8 +22,8 @@ export const CHANNEL_RESPONSES_LOW = 64;
 /** Bytes of events that the victims of a stream hold in hand. A victim over it keeps only its cursor and reads its events again later. */
 export const HELD_BYTES_MAX: number = 8 * MIB;
 
-/** Watchers that are told of a revision in one piece: 1 ms, or several where each has a stream of its own. The rest hear of it in the turns that follow. */
-export const WATCHERS_PER_TELL_MAX = 8192;
+/** Watchers that are told of a revision in one piece: 1 to 2 ms. The rest hear of it in the turns that follow, which are long ones, because what was told is sent. */
+export const WATCHERS_PER_TELL_MAX = 16_384;
 
 /** Watchers that one pass of syncWatchers takes on*. */
 export const WATCHERS_PER_SYNC_MAX = 512;

@@ -32,7 +32,7 @@ const NARROWED: readonly Patch[] = [
   narrowed('watch/limits.ts', 'CHANNEL_RESPONSES_LOW = 64', 'CHANNEL_RESPONSES_LOW = 1'),
   narrowed('watch/limits.ts', 'CHANNEL_BYTES_MAX: number = 8 * MIB', 'CHANNEL_BYTES_MAX: number = 600'),
   narrowed('watch/limits.ts', 'HELD_BYTES_MAX: number = 8 * MIB', 'HELD_BYTES_MAX: number = 500'),
-  narrowed('watch/limits.ts', 'WATCHERS_PER_TELL_MAX = 8192', 'WATCHERS_PER_TELL_MAX = 1'),
+  narrowed('watch/limits.ts', 'WATCHERS_PER_TELL_MAX = 16_384', 'WATCHERS_PER_TELL_MAX = 1'),
   narrowed('watch/limits.ts', 'WATCHERS_PER_SYNC_MAX = 512', 'WATCHERS_PER_SYNC_MAX = 3'),
   narrowed('watch/limits.ts', 'SYNC_REVISIONS_MAX = 10_000', 'SYNC_REVISIONS_MAX = 7'),
   narrowed('watch/limits.ts', 'SYNC_BYTES_MAX: number = 4 * MIB', 'SYNC_BYTES_MAX: number = 500'),
