@@ -5,6 +5,7 @@ export * from './crc32c.ts';
 export * from './duration.ts';
 export * from './error.ts';
 export * from './failpoints.ts';
+export * from './fifo.ts';
 export * from './json-bytes.ts';
 export * from './key.ts';
 export * from './logger.ts';

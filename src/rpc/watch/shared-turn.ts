@@ -10,7 +10,7 @@
  *                          slice       slice
  */
 
-import type { Clock } from '../../base/index.ts';
+import { type Clock, Fifo } from '../../base/index.ts';
 import { SLICE_MS } from '../../node/index.ts';
 
 export class SharedTurn {
@@ -19,7 +19,7 @@ export class SharedTurn {
   #isBegun = false;
   #until = 0;
   /** Bounded by who asks: each waits with one thing at a time. */
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Fifo<() => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;

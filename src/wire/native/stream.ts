@@ -11,7 +11,7 @@
  * There may be a million of these: no closure, promise or queue is made before there is something to put into it.
  */
 
-import { type Bytes, Status, type Timer } from '../../base/index.ts';
+import { type Bytes, Fifo, Status, type Timer } from '../../base/index.ts';
 import { lengthOf } from '../../codec/index.ts';
 import { OK, STOPPED } from '../call-status.ts';
 import type { MethodObserver } from '../observer.ts';
@@ -67,7 +67,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   #isPaused = false;
   #isResuming = false;
   /** Content that has come while paused. */
-  #held: Buffer[] | undefined;
+  #held: Fifo<Buffer> | undefined;
   #heldBytes = 0;
   /** What the connection was told is kept here. */
   #kept = 0;
@@ -201,7 +201,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   }
 
   #hold(content: Buffer): void {
-    (this.#held ??= []).push(content);
+    (this.#held ??= new Fifo()).push(content);
     this.#heldBytes += content.length;
     this.#account();
   }
@@ -241,7 +241,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
       if (!this.#isPaused) continue;
       const rest = reader.rest();
       if (rest.length > 0) {
-        (this.#held ??= []).unshift(rest);
+        (this.#held ??= new Fifo()).unshift(rest);
         this.#heldBytes += rest.length;
       }
       break;

@@ -6,7 +6,7 @@
  *     next   | A goes on: a3 ... | B: b1 b2 ... | data of C ... | flush A | flush B | flush C |
  */
 
-import type { Clock } from '../../base/index.ts';
+import { type Clock, Fifo } from '../../base/index.ts';
 import { TURN_MS_MAX } from './limits.ts';
 
 /** Two frames are a call. */
@@ -31,7 +31,7 @@ export class Turn {
   #flushing: Flushing[] = [];
   #isFlushing = false;
   /** In the order of their coming. Bounded by the connections. */
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new Fifo<Waiting>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
