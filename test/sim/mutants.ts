@@ -269,7 +269,7 @@ export const MUTANTS: readonly Mutant[] = [
     '',
   ),
   mutant(
-    4,
+    8,
     'victim-forgets-batch',
     'a victim forgets the batch that did not fit',
     'watch/move-victims.ts',
@@ -277,7 +277,7 @@ export const MUTANTS: readonly Mutant[] = [
     'true;',
   ),
   mutant(
-    1,
+    8,
     'victim-reads-batch-again',
     'a victim keeps its cursor before the batch that it holds',
     'watch/placement.ts',
@@ -301,7 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
     'return stream.behind >= 0 && stream.futureRev <= placement.rev + 1;',
   ),
   mutant(
-    1,
+    8,
     'slow-count-leaks',
     'a watcher that is cancelled while it lags stays in the gauge',
     'watch/placement.ts',
@@ -309,7 +309,7 @@ export const MUTANTS: readonly Mutant[] = [
     "this.gauges.slowWatchers += is ? 1 : state === 'gone' ? 0 : -1;",
   ),
   mutant(
-    4,
+    8,
     'victim-loses-events',
     'the events that did not fit into the channel are dropped',
     'watch/placement.ts',
@@ -325,7 +325,7 @@ export const MUTANTS: readonly Mutant[] = [
     'this.moreRev = revision + 1;',
   ),
   mutant(
-    1,
+    12,
     'window-ends-one-late',
     'a pass that ends early counts the revision that it did not read',
     'watch/sync-watchers.ts',
@@ -381,7 +381,7 @@ export const MUTANTS: readonly Mutant[] = [
     '',
   ),
   mutant(
-    8,
+    12,
     'told-twice',
     'a watcher that is told of a revision in one slice may be told again in the next',
     'watch/notify.ts',
@@ -405,7 +405,7 @@ export const MUTANTS: readonly Mutant[] = [
     '',
   ),
   mutant(
-    6,
+    8,
     'pending-count-leaks',
     'events that are dropped with their watcher stay in the gauge',
     'watch/watch-stream.ts',

@@ -133,7 +133,7 @@ export class ServerWatchStream implements Sending, WatchReader {
       this.#isWritable = true;
       this.#schedule();
     });
-    this.#call.onCancelled(() => this.#end(CANCELLED));
+    this.#call.onCancelled(() => this.#cancelled());
   }
 
   // ---- WatchReader ----
@@ -389,6 +389,13 @@ export class ServerWatchStream implements Sending, WatchReader {
     if (this.#holds === 0) return;
     this.#holds &= ~reason;
     if (this.#holds === 0) this.#stream.resume();
+  }
+
+  /** With a connection many streams go at once, and their watchers with them: each in its turn. Meanwhile nothing is sent. */
+  #cancelled(): void {
+    this.#isWritable = false;
+    if (this.#service.turn.hasTime()) this.#end(CANCELLED);
+    else this.#service.turn.wait(() => this.#guarded(() => this.#end(CANCELLED)));
   }
 
   #end(status?: CallStatus): void {

@@ -462,3 +462,25 @@ test.each(['an answer to a request', 'a response'])(
     expect(await talk.hears(10)).toEqual([]);
   },
 );
+
+test('cancelled when the turn has no time left: in the next one, and nothing is sent meanwhile', async () => {
+  /** Each look at it takes 1.5 ms. */
+  class SlowClock extends SimulatedClock {
+    #looks = 0;
+
+    override now(): number {
+      return super.now() + 1.5 * this.#looks++;
+    }
+  }
+  const talk = new Conversation({ clock: new SlowClock() });
+  talk.create({ key: 'a' });
+  talk.call.cancel();
+  talk.write('a=1');
+  await microtasks();
+  expect(talk.store.gauges.watchers).toBe(1);
+  talk.clock.advance(0);
+  await microtasks();
+  expect(talk.store.gauges).toMatchObject({ watchers: 0, watchStreams: 0, pendingEvents: 0 });
+  expect(talk.stream.ended).toEqual({ code: 1, message: 'etcdserver: watch canceled' });
+  expect(talk.stream.written).toHaveLength(0);
+});
