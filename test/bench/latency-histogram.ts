@@ -7,9 +7,23 @@
 const CLASSES_PER_DOUBLING = 64;
 const LIMIT_US = 2 ** 32 - 1;
 
+/** How many delays are in which class: a histogram that crosses a process boundary. */
+export type LatencyCounts = readonly (readonly [index: number, count: number])[];
+
 export class LatencyHistogram {
   readonly #counts = new Float64Array(CLASSES_PER_DOUBLING * 28);
   #count = 0;
+
+  /** Of several histograms together. */
+  static of(...parts: readonly LatencyCounts[]): LatencyHistogram {
+    const all = new LatencyHistogram();
+    for (const [index, count] of parts.flat()) all.#addTo(index, count);
+    return all;
+  }
+
+  get counts(): LatencyCounts {
+    return [...this.#counts.entries()].filter(([, count]) => count > 0);
+  }
 
   get count(): number {
     return this.#count;
@@ -18,9 +32,7 @@ export class LatencyHistogram {
   /** Counts `count` delays of so many milliseconds. */
   add(ms: number, count: number): void {
     const us = Math.min(Math.max(Math.round(ms * 1000), 0), LIMIT_US);
-    const index = classOf(us);
-    this.#counts[index] = (this.#counts[index] ?? 0) + count;
-    this.#count += count;
+    this.#addTo(classOf(us), count);
   }
 
   /** The delay, in milliseconds, that this share of all (0 to 1) did not exceed; 0 if there are none. */
@@ -32,6 +44,11 @@ export class LatencyHistogram {
       if (count > 0 && counted >= wanted) return lowestOf(index) / 1000;
     }
     return 0;
+  }
+
+  #addTo(index: number, count: number): void {
+    this.#counts[index] = (this.#counts[index] ?? 0) + count;
+    this.#count += count;
   }
 }
 

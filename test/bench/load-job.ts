@@ -1,5 +1,6 @@
 /** What the bench asks a load process to do, and what it hears of it. All of it crosses a process boundary as JSON. */
 
+import type { LatencyCounts } from './latency-histogram.ts';
 import type { LeasePlan } from './lease-load.ts';
 import type { MillionPlan, MillionResult } from './million-load.ts';
 import type { Pace } from './put-load.ts';
@@ -110,6 +111,7 @@ export interface WatchResult {
   readonly putsPerSecond: number;
   readonly delayP50Ms: number;
   readonly delayP99Ms: number;
+  readonly delays: LatencyCounts;
   /** Processor time of the server. */
   readonly serverUsPerEvent: number;
   /** Share of one processor that the load process used: near 1, it measured itself. */

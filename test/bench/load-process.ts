@@ -86,6 +86,7 @@ async function watch(job: WatchJob): Promise<WatchResult> {
     putsPerSecond: putsDone / seconds,
     delayP50Ms: delays.quantileMs(0.5),
     delayP99Ms: delays.quantileMs(0.99),
+    delays: delays.counts,
     serverUsPerEvent: (serverMs * 1000) / Math.max(events, 1),
     clientBusy: (client.user + client.system) / 1e6 / seconds,
   };
