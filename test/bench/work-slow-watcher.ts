@@ -9,8 +9,8 @@
  * before and after each run; what has grown in the run without, the history of the store, is subtracted.
  */
 
-import { runLoad } from './load-child.ts';
 import { type LatencyCounts, LatencyHistogram } from './latency-histogram.ts';
+import { runLoad } from './load-child.ts';
 import type { WatchJob } from './load-job.ts';
 import { less, type Measured, plain } from './sample.ts';
 import type { BenchServer } from './server-process.ts';

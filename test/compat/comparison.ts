@@ -6,6 +6,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
+import { etcdMinor, hasEtcd } from '../support/servers.ts';
 import type { Step, Transcript } from './exchange.ts';
 import { DIFFERENCES, FORGIVEN } from './known-differences.ts';
 import type { AnswerValue, Outcome, Session } from './session.ts';
@@ -25,6 +26,8 @@ export interface Sides {
   /** Whether the other side is a reference too, so that no difference is expected. */
   readonly same: boolean;
 }
+
+const MINOR = hasEtcd() ? etcdMinor() : 0;
 
 /** Findings after which a transcript is given up: the two stores have gone different ways. */
 const FINDINGS_MAX = 12;
@@ -74,11 +77,12 @@ export function report(findings: readonly Finding[]): string {
 }
 
 function forgiven(step: Step, outcome: Outcome): Outcome {
-  if (!('answer' in outcome) || step.kind !== 'call') return outcome;
-  const paths = FORGIVEN.map(({ field }) => field.split('.')).filter(([method]) => method === step.method);
-  return {
-    answer: paths.reduce((answer, [, ...path]) => without(answer, path), outcome.answer as AnswerValue) as never,
-  };
+  if (step.kind !== 'call') return outcome;
+  const here = FORGIVEN.filter(({ method, ofMinor }) => method === step.method && ofMinor(MINOR));
+  if (here.some(({ field }) => field === undefined)) return { done: true };
+  if (!('answer' in outcome)) return outcome;
+  const paths = here.map(({ field = '' }) => field.split('.'));
+  return { answer: paths.reduce((answer, path) => without(answer, path), outcome.answer as AnswerValue) as never };
 }
 
 function without(value: AnswerValue, path: readonly string[]): AnswerValue {

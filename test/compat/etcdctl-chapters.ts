@@ -92,7 +92,7 @@ export const CHAPTERS: Readonly<Record<string, readonly Command[]>> = {
     until(1, 'watch k3 --rev=1 -w json'),
     until(18, 'watch k3 --rev=1 -w fields'),
     until(1, 'watch -i', 'watch k1\nprogress\n'),
-    inAnyOrder(until(22, 'watch -i', 'watch k1 --rev=1\nprogress\n')),
+    inAnyOrder(until(21, 'watch -i', 'watch k1 --rev=1\n')),
     inAnyOrder(until(9, 'watch -i', 'watch k3 --rev=1\nwatch t1 --rev=1 --prev-kv\n')),
     until(28, 'watch k1 --rev=1 -- echo told'),
   ],

@@ -20,12 +20,16 @@ const STRANGERS: readonly (readonly [RegExp, string])[] = [
   [/"ttl":\d+/g, '"ttl":some'],
   [/^"TTL" : \d+$/gm, '"TTL" : some'],
   [/took(["\s:=]+)[\d.]+[µnm]?s/g, 'took'],
-  // endpoint status: version, size, term, index, applied index.
-  [/\d+\.\d+\.\d+(,| +\|) +[\d.]+ [kM]?B/g, '<version, size>'],
-  [/(true|false)(,| +\|) +\d+(,| +\|) +\d+(,| +\|) +\d+(?=,| +\|)/g, '$1 <term, index, applied>'],
+  [/^"(DBSizeInUse|StorageVersion)" : .*\n/gm, ''],
+  // endpoint status: version, storage version, size, in use, share that is not; term, index, applied index.
+  [
+    /\d+\.\d+\.\d+(,| +[|│]) +(\d+\.\d+\.\d+(,| +[|│]) +)?[\d.]+ [kM]?B((,| +[|│]) +[\d.]+ [kM]?B(,| +[|│]) +\d+%)?/g,
+    '<version, size>',
+  ],
+  [/(true|false)(,| +[|│]) +\d+(,| +[|│]) +\d+(,| +[|│]) +\d+(?=,| +[|│])/g, '$1 <term, index, applied>'],
   // The columns of a table are as wide as what is in them.
   [/ {2,}/g, ' '],
-  [/-{3,}/g, '---'],
+  [/[-─]{3,}/g, '---'],
 ];
 
 function recognisable(text: string): string {

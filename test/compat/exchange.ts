@@ -93,6 +93,8 @@ export interface Transcript {
   readonly steps: readonly Step[];
   /** It names no revisions: it may run on what others left behind. */
   readonly anywhere?: true;
+  /** Only etcd up to 3.x does it so. */
+  readonly upToMinor?: number;
 }
 
 export const range = (key: string, fields: Fields = {}): Step => call('Range', { key, ...fields });

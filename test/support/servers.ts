@@ -3,6 +3,7 @@
  * and this project's node.
  */
 
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -73,6 +74,13 @@ export const watchraft: Target = {
 /** Whether Debian's etcd-server and etcd-client are there. */
 export function hasEtcd(): boolean {
   return hasTools('etcd', 'etcdctl');
+}
+
+/** The minor version of the etcd that is there: 4 is Debian's 3.4. */
+export function etcdMinor(): number {
+  const version = /^etcd Version: 3\.(\d+)\./m.exec(execFileSync('etcd', ['--version'], { encoding: 'utf8' }))?.[1];
+  if (version === undefined) throw new Error('etcd --version does not say a version 3.x');
+  return Number(version);
 }
 
 /** The targets that can be run on this machine. */
