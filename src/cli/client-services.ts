@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { type Clock, type Failpoints, InvariantError, type Logger } from '../base/index.ts';
 import type { Node } from '../node/index.ts';
-import { httpRoutes, receiveBytesMax, ServingState, services, watchMethod } from '../rpc/index.ts';
+import { gatewayExchanges, httpRoutes, receiveBytesMax, ServingState, services, watchMethod } from '../rpc/index.ts';
 import { ClientPort, type GrpcLimits, HttpServer, type HttpServerOptions, PortMux } from '../wire/index.ts';
 import { clientAuth } from './client-auth.ts';
 import type { MemberMetrics } from './member-metrics.ts';
@@ -49,31 +49,32 @@ export async function serveClients(options: ClientServicesOptions): Promise<Clie
     routes: routesOf(node, metrics),
     onError: (path: string, error: unknown) => logger.error('answering an HTTP request failed', { path, error }),
   };
+  const methods = services({
+    member: node,
+    clock,
+    electionMs: config.electionMs,
+    requestBytesMax: config.requestBytesMax,
+    txnOpsMax: config.txnOperationsMax,
+    serving,
+    ...auth,
+    watch,
+    failpoints,
+    watchable: node.watchable,
+  });
+  const calls = {
+    methods,
+    ...limitsOf(config),
+    observer: metrics.callObserver,
+    onError: (method: string, error: unknown) => {
+      logger.error('answering a call failed', { method, error });
+      // The member has lost its footing: whoever asks next must not be answered by it.
+      if (error instanceof InvariantError) node.failed(error);
+    },
+  };
   const port = new ClientPort({
     wire: config.wire,
-    grpc: {
-      methods: services({
-        member: node,
-        clock,
-        electionMs: config.electionMs,
-        requestBytesMax: config.requestBytesMax,
-        txnOpsMax: config.txnOperationsMax,
-        serving,
-        ...auth,
-        watch,
-        failpoints,
-        watchable: node.watchable,
-      }),
-      ...limitsOf(config),
-      clock,
-      observer: metrics.callObserver,
-      onError: (method, error) => {
-        logger.error('answering a call failed', { method, error });
-        // The member has lost its footing: whoever asks next must not be answered by it.
-        if (error instanceof InvariantError) node.failed(error);
-      },
-    },
-    http,
+    grpc: { ...calls, clock },
+    http: { ...http, exchanges: gatewayExchanges(calls) },
     onRefused: tls.refused('client'),
   });
   for (const url of config.listenClientUrls) {

@@ -3,6 +3,7 @@ export { GUARD_TABLE } from './auth/guard-table.ts';
 export { JwtTokens } from './auth/jwt-tokens.ts';
 export { Passwords } from './auth/passwords.ts';
 export * from './health.ts';
+export { gatewayExchanges } from './http/gateway/gateway.ts';
 export * from './http/probes.ts';
 export * from './http/routes.ts';
 export * from './method-table.ts';

@@ -31,7 +31,7 @@ export class ClientPort {
     const http = new HttpServer(options.http);
     // The library has no answer but gRPC's over HTTP/2.
     this.#prefersHttp2 = options.wire === 'native';
-    this.#grpc = grpcServer(options.wire, { ...options.grpc, http: (method, url) => http.answerTo(method, url) });
+    this.#grpc = grpcServer(options.wire, { ...options.grpc, http: (method, url) => http.answerHttp2(method, url) });
     this.#http = http;
     this.#onRefused = options.onRefused;
   }

@@ -1,5 +1,7 @@
+export { callStatusOf, INTERNAL, STOPPED } from './call-status.ts';
 export * from './client-port.ts';
 export * from './grpc-js/server.ts';
+export * from './http/exchange.ts';
 export * from './http/route.ts';
 export * from './http/server.ts';
 export * from './native/server.ts';

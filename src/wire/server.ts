@@ -21,8 +21,8 @@ export interface GrpcLimits {
   readonly clientPingMinMs: number;
 }
 
-/** Answers a request that is none of gRPC's. Never rejects. `url` is the path with its query. */
-export type AnswerHttp = (method: string, url: string) => Promise<HttpAnswer>;
+/** Answers a request that is none of gRPC's, unless that takes HTTP/1. Never rejects. `url` is the path with its query. */
+export type AnswerHttp = (method: string, url: string) => Promise<HttpAnswer | 'http1Only'>;
 
 export interface GrpcServerOptions extends GrpcLimits {
   readonly methods: Methods;

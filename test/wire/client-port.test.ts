@@ -2,11 +2,13 @@
 
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { RealClock } from '../../src/node/index.ts';
 import {
   ClientPort,
+  type ExchangeHandler,
   type HttpAnswer,
   type HttpHandler,
   type HttpRoutes,
@@ -27,6 +29,7 @@ afterEach(async () => {
 async function serve(
   routes: HttpRoutes,
   wire: WireKind = 'native',
+  exchanges: ReadonlyMap<string, ExchangeHandler> = new Map(),
 ): Promise<{ port: number; clientPort: ClientPort; errors: unknown[] }> {
   const errors: unknown[] = [];
   const onError = (_: string, error: unknown): void => void errors.push(error);
@@ -43,7 +46,7 @@ async function serve(
       observer: unobserved,
       onError,
     },
-    http: { routes, onError },
+    http: { routes, exchanges, onError },
   });
   const { port } = await clientPort.listen('127.0.0.1', 0);
   cleanups.push(() => clientPort.close(0));
@@ -117,6 +120,43 @@ test.each([
   const { port } = await serve(hello);
   expect(await raw(port, request)).toMatch(answer);
   expect(await (await fetch(`http://127.0.0.1:${port}/hello`)).text()).toBe('GET nobody');
+});
+
+/** Says each piece of the body back as it comes. */
+const ECHO: ReadonlyMap<string, ExchangeHandler> = new Map([
+  [
+    '/echo',
+    async (exchange) => {
+      exchange.begin(200, {});
+      for await (const piece of exchange.body) exchange.write(Buffer.from(piece).toString().toUpperCase());
+      exchange.end();
+    },
+  ],
+]);
+
+test('an exchange answers while its body comes', async () => {
+  const { port } = await serve(new Map(), 'native', ECHO);
+  const request = httpRequest({ port, host: '127.0.0.1', path: '/echo', method: 'POST' });
+  request.write('one');
+  const [response] = (await once(request, 'response')) as [AsyncIterable<Buffer>];
+  const pieces: string[] = [];
+  for await (const piece of response) {
+    pieces.push(piece.toString());
+    if (pieces.length === 1) request.end('two');
+  }
+  expect(pieces).toEqual(['ONE', 'TWO']);
+});
+
+test('an exchange is by POST, and over HTTP/2 the client is told to come over HTTP/1', async () => {
+  const { port } = await serve(new Map(), 'native', ECHO);
+  expect(await raw(port, 'GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toContain(
+    '405 Method Not Allowed',
+  );
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  cleanups.push(() => session.destroy());
+  const stream = session.request({ ':method': 'POST', ':path': '/echo' });
+  stream.end('one');
+  await expect(once(stream, 'response')).rejects.toThrow('NGHTTP2_HTTP_1_1_REQUIRED');
 });
 
 test('OPTIONS is answered for every path', async () => {

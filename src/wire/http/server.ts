@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Connections } from '../connections.ts';
+import { type ExchangeHandler, NodeExchange } from './exchange.ts';
 import { type HttpAnswer, type HttpRoutes, plainError } from './route.ts';
 
 /** A connection on which nothing has moved for so long is cut. */
@@ -17,6 +18,8 @@ const CORS_HEADERS: Readonly<Record<string, string>> = {
 
 export interface HttpServerOptions {
   readonly routes: HttpRoutes;
+  /** By path: what is asked by POST, over HTTP/1 alone. */
+  readonly exchanges?: ReadonlyMap<string, ExchangeHandler>;
   /** Hears of errors that handlers throw, of which the client sees status 500 only. */
   readonly onError: (path: string, error: unknown) => void;
 }
@@ -27,6 +30,7 @@ export class HttpServer {
   readonly #connections = new Connections();
   /** Those on which an answer is under way. */
   readonly #busy = new Set<Duplex>();
+  readonly #exchanges = new Set<NodeExchange>();
   #closing = false;
 
   constructor(options: HttpServerOptions) {
@@ -35,6 +39,8 @@ export class HttpServer {
     this.#server.timeout = IDLE_MS_MAX;
     // Node's five seconds would make Prometheus connect anew for each scrape.
     this.#server.keepAliveTimeout = IDLE_MS_MAX;
+    // A body may be a conversation. One of which nothing comes is cut as idle.
+    this.#server.requestTimeout = 0;
   }
 
   accept(socket: Duplex): void {
@@ -48,18 +54,46 @@ export class HttpServer {
   close(graceMs: number): Promise<void> {
     this.#closing = true;
     this.#connections.cutWhere((connection) => !this.#busy.has(connection));
+    for (const exchange of this.#exchanges) exchange.leave();
     return this.#connections.close(graceMs);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Nothing here takes a body; one that comes must not block the connection.
+    const { socket } = request;
+    this.#busy.add(socket);
+    response.once('close', () => this.#busy.delete(socket));
+    if (this.#exchange(request, response)) return;
+    // Nothing else takes a body; one that comes must not block the connection.
     request.resume();
-    this.#busy.add(request.socket);
-    response.once('close', () => this.#busy.delete(request.socket));
     const { status, headers, body } = await this.answerTo(request.method ?? '', request.url ?? '');
     if (this.#closing) response.shouldKeepAlive = false;
     response.writeHead(status, headers);
     response.end(body);
+  }
+
+  /** Whether it is one, and begins. */
+  #exchange(request: IncomingMessage, response: ServerResponse): boolean {
+    const [path] = splitOnce(request.url ?? '', '?');
+    const handler = this.#options.exchanges?.get(path);
+    if (handler === undefined || request.method !== 'POST') return false;
+    const { socket } = request;
+    const exchange = new NodeExchange(path, request, response);
+    this.#exchanges.add(exchange);
+    response.once('close', () => {
+      this.#exchanges.delete(exchange);
+      socket.setTimeout(IDLE_MS_MAX);
+    });
+    if (this.#closing) response.shouldKeepAlive = false;
+    for (const [name, value] of Object.entries(CORS_HEADERS)) response.setHeader(name, value);
+    handler(exchange);
+    return true;
+  }
+
+  /** The answer over HTTP/2. Never rejects. A client that can do both repeats it over HTTP/1 if it must. */
+  async answerHttp2(method: string, url: string): Promise<HttpAnswer | 'http1Only'> {
+    const [path] = splitOnce(url, '?');
+    if (method === 'POST' && this.#options.exchanges?.has(path) === true) return 'http1Only';
+    return await this.answerTo(method, url);
   }
 
   /** The whole of an answer, whatever it goes over. Never rejects. */
@@ -73,6 +107,7 @@ export class HttpServer {
   async #route(method: string, path: string, query: string): Promise<HttpAnswer> {
     if (method === 'OPTIONS') return { status: 200, body: '' };
     const handler = this.#options.routes.get(path);
+    if (this.#options.exchanges?.has(path) === true) return plainError(405, 'Method Not Allowed');
     if (handler === undefined) return plainError(404, '404 page not found');
     try {
       return await handler({ method, path, query: new URLSearchParams(query) });

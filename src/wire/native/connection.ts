@@ -302,7 +302,8 @@ export class Connection implements FrameSink, StreamHost, Waiting {
     // Counted until it is made, not until it is sent: making it is what costs, and what waits is counted by the transmitter.
     void http(method, url).then((answer) => {
       this.#httpStreams--;
-      stream.answer(answer, method !== 'HEAD');
+      if (answer === 'http1Only') this.#reset(stream, ErrorCode.http11Required);
+      else stream.answer(answer, method !== 'HEAD');
     });
     return undefined;
   }

@@ -56,6 +56,7 @@ export const ErrorCode = {
   cancel: 8,
   compressionError: 9,
   enhanceYourCalm: 11,
+  http11Required: 13,
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
