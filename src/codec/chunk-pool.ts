@@ -4,7 +4,7 @@
  *     takeChunk -> an answer is written -> its pieces go to a socket -> returnChunks -> takeChunk ...
  *
  * Left to the collector of garbage, chunks are given back to the system in bulk, and each new one is then made of pages that the
- * system must first find and clear: that was a third of what a range of a thousand keys cost. Whoever is never sent (its client has
+ * system must first find and clear: that was a quarter of what a range of a thousand keys cost. Whoever is never sent (its client has
  * gone) is not returned, and collected.
  */
 
