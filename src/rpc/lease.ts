@@ -16,6 +16,8 @@ import {
   decodeLeaseRevoke,
   encodeLeaseKeepAliveResponse,
   ProtocolError,
+  ProtoWriter,
+  writeHeader,
 } from '../codec/index.ts';
 import { etcdserverpb as pb } from '../gen/etcd.js';
 import { checkLease } from '../machine/index.ts';
@@ -81,12 +83,28 @@ async function leaseTimeToLive({ callers, member }: LeaseOptions, request: Bytes
   });
 }
 
-async function leaseLeases({ member }: LeaseOptions): Promise<Message> {
+/** Leases listed between looks at the clock. */
+const LISTED_PER_LOOK = 1024;
+
+/** LeaseLeasesResponse { header = 1, leases = 2 { ID = 1 } }, in slices: there may be a million. */
+async function leaseLeases({ member, clock }: LeaseOptions): Promise<Message> {
   const ids = await member.leases.list();
-  return encodeMessage(pb.LeaseLeasesResponse, {
-    header: headerFields(headerOf(member)),
-    leases: ids.map((id) => ({ ID: id })),
-  });
+  const writer = new ProtoWriter();
+  let until = clock.now() + SLICE_MS;
+  for (let i = ids.length - 1; i >= 0; i--) {
+    const end = writer.length;
+    writer.bigintField(1, ids[i] ?? 0n);
+    writer.messageField(2, end);
+    if (i % LISTED_PER_LOOK > 0 || clock.now() < until) continue;
+    await nextTurn(clock);
+    until = clock.now() + SLICE_MS;
+  }
+  writeHeader(writer, headerOf(member));
+  return writer.finish();
+}
+
+function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.after(0, resolve));
 }
 
 /** Leases renewed by one round; and keepalives that wait on one stream before the client is held back. */
@@ -156,7 +174,7 @@ class KeepAliveStream {
 
   async #round(): Promise<void> {
     // What comes in this turn goes along.
-    await this.#nextTurn();
+    await nextTurn(this.#clock);
     const ids = this.#waiting.splice(0, ROUND_LEASES_MAX);
     if (this.#isPaused && this.#waiting.length < WAITING_MAX / 2) {
       this.#isPaused = false;
@@ -170,13 +188,9 @@ class KeepAliveStream {
       const answer = encodeLeaseKeepAliveResponse(header, id, ttls[i] ?? 0);
       if (!this.#stream.write(answer)) await new Promise<void>((resolve) => (this.#writable = resolve));
       if (this.#clock.now() < until) continue;
-      await this.#nextTurn();
+      await nextTurn(this.#clock);
       until = this.#clock.now() + SLICE_MS;
     }
-  }
-
-  #nextTurn(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.after(0, resolve));
   }
 
   #go(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { present, RequestError, SimulatedClock, Status } from '../../src/base/index.ts';
+import { joined } from '../../src/codec/index.ts';
 import { etcdserverpb as pb } from '../../src/gen/etcd.js';
 import { leaseMethods } from '../../src/rpc/lease.ts';
 import type { CallContext, CallStatus, DuplexStream, Message } from '../../src/wire/index.ts';
@@ -156,4 +157,36 @@ test('after the client has gone nothing is asked nor answered', async () => {
   stream.ask(7);
   await settle();
   expect([stream.answers, rounds.length <= 1]).toEqual([[], true]);
+});
+
+test('a list of many leases is encoded in slices, and is whole', async () => {
+  /** Each look at it takes a millisecond. */
+  class SlowClock extends SimulatedClock {
+    #looks = 0;
+    slices = 0;
+
+    override now(): number {
+      return super.now() + this.#looks++;
+    }
+    override after(delayMs: number, fire: () => void) {
+      this.slices++;
+      return super.after(delayMs, fire);
+    }
+  }
+  const clock = new SlowClock();
+  const member = new FakeMember();
+  const ids = Array.from({ length: 20_000 }, (_, i) => BigInt(i + 1) * 461_168_601_427_387n);
+  Object.assign(member.leases, { list: async () => ids });
+  const methods = new Map(leaseMethods({ member, clock, callers: testAuth(member).callers }));
+  const method = methods.get('/etcdserverpb.Lease/LeaseLeases');
+  if (method?.kind !== 'unary') throw new Error('unary');
+  const answer = Promise.resolve(method.handler(Uint8Array.of(), {} as CallContext));
+  for (let i = 0; i < 40; i++) {
+    await tick();
+    clock.advance(1);
+  }
+  const { leases, header } = pb.LeaseLeasesResponse.decode(joined(await answer));
+  expect(leases.map(({ ID }) => BigInt((ID ?? 0).toString()))).toEqual(ids);
+  expect(header?.member_id?.toString()).not.toBe('0');
+  expect(clock.slices).toBeGreaterThan(5);
 });
