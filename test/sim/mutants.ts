@@ -381,7 +381,7 @@ export const MUTANTS: readonly Mutant[] = [
     '',
   ),
   mutant(
-    12,
+    27,
     'told-twice',
     'a watcher that is told of a revision in one slice may be told again in the next',
     'watch/notify.ts',
