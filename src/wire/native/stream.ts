@@ -300,7 +300,6 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
     if (this.#state !== 'open') return false;
     const length = lengthOf(message);
     this.#route.observer.sent(length);
-    this.#host.sentSomething();
     const bytes = PREFIX_BYTES + length;
     const { transmitter } = this.#host;
     if (
@@ -353,6 +352,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   sendNext(): boolean {
     const { transmitter } = this.#host;
+    this.#host.sentSomething();
     this.#sendHeaders();
     const queue = this.#queue;
     if (queue !== undefined) {
@@ -372,6 +372,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   #sendNow(message: Message, length: number): void {
     const { transmitter } = this.#host;
+    this.#host.sentSomething();
     const { output } = transmitter;
     this.#sendWindow -= PREFIX_BYTES + length;
     const at = transmitter.dataHeader(this.id, PREFIX_BYTES + length, PREFIX_BYTES);
@@ -390,7 +391,6 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
   }
 
   #sendStatus(status: CallStatus): void {
-    this.#host.sentSomething();
     const { transmitter } = this.#host;
     if (this.#queue === undefined && transmitter.isOpen) return this.#sendTrailers(status);
     this.#status = status;
@@ -401,6 +401,7 @@ export class Stream implements OpenStream, CallContext, DuplexStream, Sender, Wa
 
   #sendTrailers(status: CallStatus): void {
     const { transmitter } = this.#host;
+    this.#host.sentSomething();
     transmitter.frame(this.#hasSentHeaders ? trailers(status) : trailersOnly(status), this.id);
     // The client need not go on sending what nobody reads.
     if (!this.#isHalfClosed) transmitter.resetStream(this.id, ErrorCode.noError);

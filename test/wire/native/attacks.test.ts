@@ -126,6 +126,20 @@ describe('floods are cut', () => {
   });
 });
 
+test('who measures the line with PINGs while one large answer comes is no attacker', async () => {
+  const large = unary(() => Buffer.alloc(20_000));
+  const raw = await attacker(await fixture.serve({ [METHOD]: large }));
+  const windowOf1000 = frame(FrameType.settings, 0, 0, Buffer.of(0, 4, 0, 0, 1000 >> 8, 1000 & 0xff));
+  raw.send(windowOf1000);
+  raw.call(1, METHOD, bytes('x'));
+  for (let received = 1000; received <= 20_000; received += 1000) {
+    await raw.until(() => raw.dataBytes(1) >= received);
+    raw.send(ping, windowUpdate(1, 1000));
+  }
+  await raw.until(() => raw.dataBytes(1) > 20_000);
+  expect(raw.goAway).toBeUndefined();
+});
+
 describe('rules of the protocol', () => {
   test.each([
     ['a window of the connection beyond 2^31', windowUpdate(0, 2 ** 31 - 1), ErrorCode.flowControlError],
