@@ -30,6 +30,7 @@ const narrowed = (file: string, from: string, to: string): Patch => ({ file, fro
 const NARROWED: readonly Patch[] = [
   narrowed('watch/limits.ts', 'CHANNEL_RESPONSES_MAX = 128', 'CHANNEL_RESPONSES_MAX = 3'),
   narrowed('watch/limits.ts', 'CHANNEL_RESPONSES_LOW = 64', 'CHANNEL_RESPONSES_LOW = 1'),
+  narrowed('watch/limits.ts', 'GATHERED_EVENTS_MAX = 16', 'GATHERED_EVENTS_MAX = 2'),
   narrowed('watch/limits.ts', 'CHANNEL_BYTES_MAX: number = 8 * MIB', 'CHANNEL_BYTES_MAX: number = 600'),
   narrowed('watch/limits.ts', 'HELD_BYTES_MAX: number = 8 * MIB', 'HELD_BYTES_MAX: number = 500'),
   narrowed('watch/limits.ts', 'WATCHERS_PER_TELL_MAX = 16_384', 'WATCHERS_PER_TELL_MAX = 1'),

@@ -227,6 +227,21 @@ test('progress asked for several times at once is answered as often, also when t
   expect(talk.stream.ended).toBe('ok');
 });
 
+test('the same put is told with the pair as it was to whoever asked for that, and without it to others', async () => {
+  const talk = new Conversation();
+  talk.create({ key: 'a', watch_id: 1 });
+  talk.create({ key: 'a', watch_id: 2, prev_kv: true });
+  talk.create({ key: 'a', watch_id: 3 });
+  talk.write('a=1');
+  await talk.hears();
+  talk.write('a=2');
+  expect((await talk.hears()).sort()).toEqual([
+    'w1 rev=3 put a=2@3',
+    'w2 rev=3 put a=2@3 (was a=1@2)',
+    'w3 rev=3 put a=2@3',
+  ]);
+});
+
 test('one put to many watchers: all hear of it, in order, though it takes more than a share', async () => {
   const talk = new Conversation();
   for (let i = 0; i < 1500; i++) talk.create({ key: 'a' });
