@@ -293,12 +293,12 @@ export const MUTANTS: readonly Mutant[] = [
     '      watcher.minRev = startRev + 1;\n      this.toUnsynced',
   ),
   mutant(
-    2,
+    1,
     'bookmark-too-soon',
     'a bookmark does not wait for the watchers that lag',
     'watch/progress.ts',
-    'return stream.behind === 0 && stream.futureRev <= placement.rev + 1;',
-    'return stream.behind >= 0 && stream.futureRev <= placement.rev + 1;',
+    'stream.behind === 0 && stream.futureRev <= placement.rev + 1;',
+    'stream.behind >= 0 && stream.futureRev <= placement.rev + 1;',
   ),
   mutant(
     8,
@@ -325,7 +325,7 @@ export const MUTANTS: readonly Mutant[] = [
     'this.moreRev = revision + 1;',
   ),
   mutant(
-    12,
+    4,
     'window-ends-one-late',
     'a pass that ends early counts the revision that it did not read',
     'watch/sync-watchers.ts',
