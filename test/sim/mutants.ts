@@ -373,7 +373,7 @@ export const MUTANTS: readonly Mutant[] = [
     'if (watcher.minRev < compactRev && watcher.minRev < 0) compacted.push(watcher);',
   ),
   mutant(
-    4,
+    1,
     'future-told-early',
     'a watcher that starts in the future is told of what comes before',
     'watch/notify.ts',
