@@ -11,13 +11,14 @@ import {
   read,
   readdir,
   rename,
+  stat,
   unlink,
   writeSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Bytes } from '../base/index.ts';
-import type { Disk, DiskFile } from './disk.ts';
+import { type Disk, type DiskFile, errorCode } from './disk.ts';
 
 // On plain file descriptors: of the ways to call them this has the least on top of the system call (design: 20 us of 120).
 const closeFile = promisify(close);
@@ -25,7 +26,8 @@ const dataSync = promisify(fdatasync);
 const fileSync = promisify(fsync);
 const fileStat = promisify(fstat);
 const truncateFile = promisify(ftruncate);
-const makeDirectories = promisify(mkdir);
+const makeOneDirectory = promisify(mkdir);
+const fileStatus = promisify(stat);
 const openFile = promisify(open);
 const readFile = promisify(read);
 const readDirectory = promisify(readdir);
@@ -108,10 +110,36 @@ export class NodeDisk implements Disk {
 
   async makeDirectory(directory: string): Promise<void> {
     const path = resolve(directory);
-    const first = await makeDirectories(path, { recursive: true, mode: DIRECTORY_OWNER_ONLY });
+    const first = await this.#makeAll(path);
     if (first === undefined) return;
     // Each new name is an entry of the directory above it.
     for (let made = path; made.length >= first.length; made = dirname(made)) await this.syncDirectory(dirname(made));
+  }
+
+  /**
+   * Returns the first that had to be made. Not Node's own (`recursive`): where nothing can be made, below /proc say, a directory that is there
+   * is said to be missing, and Node tries for ever.
+   */
+  async #makeAll(path: string): Promise<string | undefined> {
+    try {
+      await makeOneDirectory(path, { mode: DIRECTORY_OWNER_ONLY });
+      return path;
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === 'EEXIST' && (await fileStatus(path)).isDirectory()) return undefined;
+      if (code !== 'ENOENT') throw error;
+    }
+    const parent = dirname(path);
+    const first = await this.#makeAll(parent);
+    try {
+      await makeOneDirectory(path, { mode: DIRECTORY_OWNER_ONLY });
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === 'EEXIST') return first;
+      if (code !== 'ENOENT') throw error;
+      throw Object.assign(new Error(`no directory can be made in ${parent}`, { cause: error }), { code: 'EACCES' });
+    }
+    return first ?? path;
   }
 
   async syncDirectory(directory: string): Promise<void> {

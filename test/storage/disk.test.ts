@@ -142,3 +142,10 @@ test('MemoryDisk: a sync fails when it is told to, once', async () => {
   await expect(file.sync()).rejects.toThrow('EIO');
   await file.sync();
 });
+
+test('NodeDisk: where no directory can be made, that is an error, and it comes', async () => {
+  await expect(new NodeDisk().makeDirectory('/proc/no/such')).rejects.toMatchObject({
+    code: 'EACCES',
+    message: 'no directory can be made in /proc',
+  });
+});
