@@ -12,6 +12,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parsedOrUsage } from '../support/script-options.ts';
 import { Bench, type BenchOptions } from './bench.ts';
 import { hasH2Load } from './load-h2load.ts';
 import { describeMachine, loadAverage } from './machine.ts';
@@ -48,20 +49,28 @@ const WORKS: readonly Work[] = [
 /** Only by --only. */
 const WORKS_ON_REQUEST: readonly Work[] = [million];
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    rounds: { type: 'string' },
-    keys: { type: 'string' },
-    side: { type: 'string' },
-    server: { type: 'string' },
-    dir: { type: 'string', default: tmpdir() },
-    port: { type: 'string', default: '24700' },
-    write: { type: 'boolean', default: false },
-    json: { type: 'string' },
-  },
-});
+const USAGE = `npm run bench -- [--quick] [--only puts,fanout] [--rounds 3] [--keys 1000000] [--side ours] [--server 'node dist/cli/main.js']
+                 [--dir /var/tmp] [--port 24700] [--write] [--json file]
+`;
+
+const { values } = parsedOrUsage(
+  () =>
+    parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        rounds: { type: 'string' },
+        keys: { type: 'string' },
+        side: { type: 'string' },
+        server: { type: 'string' },
+        dir: { type: 'string', default: tmpdir() },
+        port: { type: 'string', default: '24700' },
+        write: { type: 'boolean', default: false },
+        json: { type: 'string' },
+      },
+    }),
+  USAGE,
+);
 
 function optionsOf(): BenchOptions {
   const only = values.only?.split(',');

@@ -2,9 +2,13 @@
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { parsedOrUsage } from '../support/script-options.ts';
 import { fuzzOnce } from './http2-fuzz.ts';
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } } });
+const { values } = parsedOrUsage(
+  () => parseArgs({ options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } } }),
+  'npm run fuzz -- [--minutes 10] [--seed 1]\n',
+);
 
 async function run(seed: number): Promise<void> {
   try {

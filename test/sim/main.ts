@@ -11,6 +11,7 @@
  */
 
 import { parseArgs } from 'node:util';
+import { parsedOrUsage } from '../support/script-options.ts';
 import { campaign, firstFinding } from './campaign.ts';
 import { MUTANTS, mutantOf } from './mutants.ts';
 import type { Report } from './protocol.ts';
@@ -18,17 +19,24 @@ import type { Report } from './protocol.ts';
 const SEEDS_MAX = 300;
 const { log } = console;
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    minutes: { type: 'string' },
-    mutant: { type: 'string' },
-    mutants: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    'no-faults': { type: 'boolean', default: false },
-  },
-});
+const USAGE = `npm run sim -- --seed N | --seeds A..B | --minutes M | --mutants all    [--mutant NAME] [--trace] [--no-faults]
+`;
+
+const { values } = parsedOrUsage(
+  () =>
+    parseArgs({
+      options: {
+        seed: { type: 'string' },
+        seeds: { type: 'string' },
+        minutes: { type: 'string' },
+        mutant: { type: 'string' },
+        mutants: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+        'no-faults': { type: 'boolean', default: false },
+      },
+    }),
+  USAGE,
+);
 
 /** The seeds to go through, and until when (of Date.now). */
 function wanted(): { readonly from: number; readonly to: number; readonly until: number } {
