@@ -21,7 +21,7 @@ export interface Lease {
   readonly ttl: number;
   /** Seconds that were left when it was last written down; 0 if it never was, or if it was renewed since: the whole TTL. */
   readonly remainingTtl: number;
-  /** The entry that granted it, which tells it from another one of this id. */
+  /** The index of the entry that granted it, which tells it from another one of this id; 0 if that is not known. */
   readonly grantedAt: number;
 }
 

@@ -13,6 +13,8 @@ export const LEASE_ITEMS = 'lease';
 const NAME_DIGITS = 16;
 /** Three floating point numbers, big endian: exact for whole numbers of 53 bits. */
 const LEASE_BYTES = 24;
+/** Earlier builds did not write down which entry granted it. */
+const LEASE_BYTES_BEFORE = 16;
 
 /** The id, as etcd's tools print it but of equal length. */
 export function leaseName(id: bigint): string {
@@ -29,12 +31,16 @@ export function encodeLease({ ttl, remainingTtl, grantedAt }: Lease): Bytes {
 }
 
 export function decodeLease(name: string, bytes: Bytes): Lease {
-  assert(name.length === NAME_DIGITS && bytes.length === LEASE_BYTES, `no lease: ${name}, ${bytes.length} bytes`);
+  const isWhole = bytes.length === LEASE_BYTES;
+  assert(
+    name.length === NAME_DIGITS && (isWhole || bytes.length === LEASE_BYTES_BEFORE),
+    `no lease: ${name}, ${bytes.length} bytes`,
+  );
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return {
     id: BigInt.asIntN(64, BigInt(`0x${name}`)),
     ttl: view.getFloat64(0),
     remainingTtl: view.getFloat64(8),
-    grantedAt: view.getFloat64(16),
+    grantedAt: isWhole ? view.getFloat64(16) : 0,
   };
 }

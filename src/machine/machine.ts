@@ -204,9 +204,7 @@ export class Machine {
   /** Its keys are deleted in their order, all in one revision; there is none if it has no keys. */
   #revokeLease({ id, grantedAt }: LeaseRevokeRequest): Applied {
     const lease = this.leases.get(id);
-    // Another one of the same id may have been granted since.
-    if (lease === undefined || (grantedAt ?? lease.grantedAt) !== lease.grantedAt)
-      throw new RequestError('leaseNotFound');
+    if (lease === undefined || isAnother(lease, grantedAt)) throw new RequestError('leaseNotFound');
     const keys = [...this.leases.keysOf(id)].sort();
     const write = this.store.begin();
     for (const key of keys) write.deleteRange({ kind: 'deleteRange', range: { key, end: undefined }, prevKv: false });
@@ -241,4 +239,9 @@ export class Machine {
     // Raising an alarm answers with it even if it was up already; lowering one that was not up answers with nothing.
     return { kind: 'alarm', alarms: changed || action === 'activate' ? [alarm] : [], revision };
   }
+}
+
+/** Whether it is not the lease that was meant: another one of the same id has been granted since. */
+function isAnother(lease: Lease, grantedAt: number | undefined): boolean {
+  return grantedAt !== undefined && lease.grantedAt !== 0 && grantedAt !== lease.grantedAt;
 }

@@ -86,6 +86,14 @@ test('an id and its times survive being written down', () => {
   }
 });
 
+test('a lease that was written down without its grant is read, and whoever revokes its id means it', () => {
+  const { leases, machine } = setUp();
+  const bytes = encodeLease({ id: 7n, ttl: 60, remainingTtl: 21, grantedAt: 0 }).subarray(0, 16);
+  leases.restore(decodeLease(leaseName(7n), bytes));
+  expect(leases.get(7n)).toMatchObject({ ttl: 60, remainingTtl: 21, grantedAt: 0 });
+  expect(machine.apply({ kind: 'leaseRevoke', id: 7n, grantedAt: 11 }, 'member', 14).ok).toBe(true);
+});
+
 test('when space is short no lease is granted, and any may be revoked', () => {
   const { apply } = setUp();
   apply({ kind: 'leaseGrant', id: 7n, ttl: 60 });
