@@ -15,7 +15,7 @@ import {
   type NodeSettings,
   RealClock,
 } from '../node/index.ts';
-import { boundYoungGeneration, giveWayToEventLoop, openGofail } from '../ops/index.ts';
+import { boundYoungGeneration, openGofail } from '../ops/index.ts';
 import {
   type DataDirectoryOptions,
   errorCode,
@@ -48,7 +48,6 @@ export async function startServer(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   boundYoungGeneration();
-  giveWayToEventLoop();
   const { failpoints, ...gofail } = await openGofail(env, logger);
   const clock = new RealClock();
   const tls = await memberTls({ config, clock, logger });

@@ -5,5 +5,4 @@ export * from './memory-logger.ts';
 export type { Counts, Live } from './metric-names.ts';
 export * from './metrics.ts';
 export * from './rate-limited-log.ts';
-export { giveWayToEventLoop } from './v8-threads.ts';
 export { boundYoungGeneration } from './young-generation.ts';
