@@ -4,7 +4,7 @@
  *     npm run bench -- [--quick] [--only puts,fanout] [--rounds 3] [--keys 1000000] [--side ours] [--server 'node dist/cli/main.js']
  *                      [--dir /var/tmp] [--port 24700] [--write] [--json file]
  *
- * Prints a table, and with --write puts it into RESULTS.md, where there is one that names this command. Ends with 1 if anything failed. The whole takes less than 25 minutes.
+ * Prints a table, and with --write puts it into RESULTS.md, where there is one that names this command. Ends with 1 if anything failed. The whole takes half an hour.
  */
 
 import { execFileSync } from 'node:child_process';
